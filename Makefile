@@ -1,0 +1,43 @@
+# Every target works on a fresh machine with Python 3.11 (venv), make and git; `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lock golden clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: $(READY) ## make .venv from the hashed lock, when it is missing or older than the lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "auditforest needs Python 3.11 or later, found " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	@# rrcf comes as a source archive: its build needs the pinned setuptools first, and no other
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > .venv/setuptools.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/setuptools.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation --use-pep517 -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY) ## rank the sample's last night; no AWS, no configuration
+	@$(BIN)/auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --from 2026-09-08 --to 2026-09-15
+
+test: lint ## lint, then every test
+	$(BIN)/python -m pytest -q
+
+lint: $(READY) ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports --no-cache
+
+lock: $(READY) ## refresh requirements.lock: universal, hashed, without a URL
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+
+golden: $(READY) ## rewrite the golden files after a meant change
+	$(BIN)/python -m pytest -q --golden tests
+
+clean: ## remove what was built; your archives elsewhere stay
+	rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What behaviour is: principals, requests, counts and surprises, as SQL and matrices."""

@@ -1,0 +1,1 @@
+"""Detectors: numpy in, numpy out. Imports nothing of ours."""

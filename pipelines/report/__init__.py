@@ -1,0 +1,1 @@
+"""A ranking as HTML, CSV and JSON: pure functions of their arguments."""
