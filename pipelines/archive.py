@@ -1,0 +1,155 @@
+"""The archive of one cluster: events and quarantine by append, derived tables by replacement.
+
+Append: parts first, under names made from their content; then one commit. A crash leaves parts nobody reads.
+Replace: one object a night, written atomically, its inputs in its own metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines import commits
+from pipelines.commits import Commit, Counts, Input, Part
+from pipelines.errors import DataError
+from pipelines.parquet import decode, encode, rows_of, written
+from pipelines.store import ObjectStore
+
+EVENTS = "events"
+QUARANTINE = "quarantine"
+ITEMS = "items"
+PRINCIPAL_DAYS = "principal_days"
+RANKING = "ranking"
+
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A derived table of one night, and what it was made from."""
+
+    table: pa.Table
+    meta: dict[str, Any]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What a run adds to a night, given what is committed: its rows, inputs and counts."""
+
+    batches: Iterable[pa.RecordBatch]
+    schema: pa.Schema
+    inputs: Sequence[Input]
+    counts: Counts
+
+
+class Archive:
+    """One cluster's tables in one store."""
+
+    def __init__(self, store: ObjectStore, cluster: str) -> None:
+        self.store = store
+        self.cluster = cluster
+
+    def newest(self, table: str, night: date) -> Commit | None:
+        """The commit of a night, or None."""
+        return commits.newest(self.store, table, self.cluster, night)
+
+    def append(
+        self, table: str, night: date, added: Callable[[Commit | None], Addition | None]
+    ) -> tuple[Commit | None, bool]:
+        """The night's commit after adding what `added` says is new, and whether this call wrote it.
+
+        Another writer may commit meanwhile: then `added` is asked again, with that writer's commit.
+        Raises:
+            DataError: others committed first, round after round.
+        """
+        for _ in range(_ROUNDS):
+            before = self.newest(table, night)
+            addition = added(before)
+            if addition is None:
+                return before, False
+            commit = self._next(table, night, before, addition)
+            if self.store.put_new(commits.key(table, self.cluster, night, commit.generation), commit.body()):
+                return commit, True
+        raise DataError(
+            f"{self.store.url}/{commits.folder(table, self.cluster, night)}: {_ROUNDS} other writers committed first; "
+            "run one job a night and cluster"
+        )
+
+    def _next(self, table: str, night: date, before: Commit | None, addition: Addition) -> Commit:
+        parts = [self._put_part(table, night, body) for body in written(addition.batches, addition.schema)]
+        if before is None:
+            return Commit(table, self.cluster, night, 1, tuple(parts), tuple(addition.inputs), addition.counts)
+        return replace(
+            before,
+            generation=before.generation + 1,
+            parts=(*before.parts, *parts),
+            inputs=(*before.inputs, *addition.inputs),
+            counts=commits.summed(before.counts, addition.counts),
+        )
+
+    def _put_part(self, table: str, night: date, body: bytes) -> Part:
+        digest = sha256(body).hexdigest()
+        name = f"part-{digest[:16]}.parquet"
+        where = f"{commits.folder(table, self.cluster, night)}/{name}"
+        if not self.store.put_new(where, body):
+            raise DataError(
+                f"{self.store.url}/{where}: other bytes stand under this name; remove the damaged object and run again"
+            )
+        return Part(name, digest, rows_of(body), len(body))
+
+    @contextmanager
+    def files(self, commit: Commit | None) -> Iterator[list[Path]]:
+        """Local copies of the parts a commit names, each verified; removed afterwards.
+
+        Raises:
+            DataError: a part is missing or its bytes are not those committed.
+        """
+        with TemporaryDirectory(prefix="auditforest-") as scratch:
+            paths = []
+            for part in commit.parts if commit else ():
+                path = Path(scratch) / part.file
+                path.write_bytes(self._verified(commit, part) if commit else b"")
+                paths.append(path)
+            yield paths
+
+    def _verified(self, commit: Commit, part: Part) -> bytes:
+        where = f"{commits.folder(commit.table, self.cluster, commit.night)}/{part.file}"
+        body = self.store.get(where)
+        if body is None or sha256(body).hexdigest() != part.sha256:
+            found = "missing" if body is None else f"{len(body)} bytes with another checksum"
+            raise DataError(
+                f"{self.store.url}/{where}: {found}, expected {part.bytes} bytes as committed in generation "
+                f"{commit.generation}; restore the object, or remove the night's folder and export it again"
+            )
+        return body
+
+    def derived(self, table: str, night: date) -> Derived | None:
+        """A derived table, or None where the night has none.
+
+        Raises:
+            DataError: the object is damaged.
+        """
+        where = f"{commits.folder(table, self.cluster, night)}/{table}.parquet"
+        body = self.store.get(where)
+        if body is None:
+            return None
+        rows, meta = decode(body, f"{self.store.url}/{where}")
+        return Derived(rows, meta, sha256(body).hexdigest())
+
+    def replace(self, table: str, night: date, rows: pa.Table, meta: dict[str, Any]) -> str:
+        """Write a derived table in one atomic step; its sha256 comes back. The same bytes are not written again."""
+        return self.publish(f"{commits.folder(table, self.cluster, night)}/{table}.parquet", encode(rows, meta))
+
+    def publish(self, where: str, body: bytes) -> str:
+        """Write one object under a fixed name unless the same bytes stand there; its sha256 comes back."""
+        if self.store.get(where) != body:
+            self.store.put(where, body)
+        return sha256(body).hexdigest()

@@ -1,0 +1,129 @@
+"""Commits of an append-only table: numbered objects, written once, the highest generation wins.
+
+A commit names every part a reader may read and the night's counts so far. Its bytes depend on rows and inputs
+alone: no clock, no run id."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+from pipelines.errors import DataError
+from pipelines.store import ObjectStore
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Parquet file, named after its content."""
+
+    file: str
+    sha256: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source object of which rows were archived."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Where the lines read for a night ended, summed over the runs that added to it.
+
+    read = archived + duplicate + quarantined + outside; the rest describes what is archived."""
+
+    read: int = 0
+    archived: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    outside: int = 0
+    blank: int = 0
+    collisions: int = 0
+    truncated: int = 0
+    hours_seen: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A generation of one night of one table."""
+
+    table: str
+    cluster: str
+    night: date
+    generation: int
+    parts: tuple[Part, ...]
+    inputs: tuple[Input, ...] = ()
+    counts: Counts = field(default_factory=Counts)
+
+    def body(self) -> bytes:
+        """Canonical JSON."""
+        plain = asdict(self) | {"night": self.night.isoformat(), "format": FORMAT}
+        return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+    @property
+    def sha256(self) -> str:
+        """Of the commit's bytes; names everything below it."""
+        return sha256(self.body()).hexdigest()
+
+
+def folder(table: str, cluster: str, night: date) -> str:
+    """Where a night of a table lives; the cluster's name is checked before it comes here."""
+    return f"{table}/cluster={cluster}/date={night.isoformat()}"
+
+
+def key(table: str, cluster: str, night: date, generation: int) -> str:
+    """Of one commit."""
+    return f"{folder(table, cluster, night)}/_commit-{generation}.json"
+
+
+def newest(store: ObjectStore, table: str, cluster: str, night: date) -> Commit | None:
+    """The commit readers follow, or None for a night that was never committed.
+
+    Raises:
+        DataError: a commit is no commit.
+    """
+    found, generation = None, 1
+    while (body := store.get(key(table, cluster, night, generation))) is not None:
+        found = _read(body, f"{store.url}/{key(table, cluster, night, generation)}")
+        generation += 1
+    return found
+
+
+def _read(body: bytes, where: str) -> Commit:
+    try:
+        plain: dict[str, Any] = json.loads(body)
+        if plain.pop("format") != FORMAT:
+            raise ValueError("another format")
+        counts = plain.pop("counts")
+        counts["hours_seen"] = tuple(counts["hours_seen"])
+        return Commit(
+            night=date.fromisoformat(plain.pop("night")),
+            parts=tuple(Part(**p) for p in plain.pop("parts")),
+            inputs=tuple(Input(**i) for i in plain.pop("inputs")),
+            counts=Counts(**counts),
+            **plain,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{where}: not a commit of format {FORMAT} ({' '.join(str(error).split())[:120]}); "
+            "restore it from a copy of the archive, or remove the night's folder and export it again"
+        ) from error
+
+
+def summed(a: Counts, b: Counts) -> Counts:
+    """The counts of two runs that both added to a night; what describes the archive is taken from the later."""
+    added = {
+        n: getattr(a, n) + getattr(b, n) for n in ("read", "archived", "duplicate", "quarantined", "outside", "blank")
+    }
+    described = {f.name: getattr(b, f.name) for f in fields(Counts) if f.name not in added}
+    return Counts(**added, **described)

@@ -1,0 +1,139 @@
+"""The events table: one row per audit line, every column declared once with the SQL that reads it.
+
+`e` is the event as a typed struct (EVENT); the rest of a row is measured on its bytes.
+tests/pipelines/test_parse.py holds the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.body_facts import FACTS
+from pipelines.redact import REDACTED_URI
+
+EVENT = """{
+ "kind": "VARCHAR", "auditID": "VARCHAR", "level": "VARCHAR", "stage": "VARCHAR", "verb": "VARCHAR",
+ "requestURI": "VARCHAR", "userAgent": "VARCHAR", "sourceIPs": ["VARCHAR"],
+ "user": {"username": "VARCHAR", "uid": "VARCHAR", "groups": ["VARCHAR"], "extra": {
+   "canonicalArn": ["VARCHAR"], "sessionName": ["VARCHAR"], "accessKeyId": ["VARCHAR"],
+   "authentication.kubernetes.io/pod-name": ["VARCHAR"],
+   "authentication.kubernetes.io/credential-id": ["VARCHAR"]}},
+ "impersonatedUser": {"username": "VARCHAR"},
+ "objectRef": {"resource": "VARCHAR", "namespace": "VARCHAR", "name": "VARCHAR", "apiGroup": "VARCHAR",
+   "subresource": "VARCHAR"},
+ "responseStatus": {"code": "INTEGER", "reason": "VARCHAR"},
+ "stageTimestamp": "VARCHAR", "requestReceivedTimestamp": "VARCHAR", "timestamp": "VARCHAR",
+ "metadata": {"creationTimestamp": "VARCHAR"},
+ "requestObject": "JSON",
+ "annotations": {"authorization.k8s.io/decision": "VARCHAR", "authorization.k8s.io/reason": "VARCHAR",
+   "audit.k8s.io/truncated": "VARCHAR"}
+}"""
+"""Types of the fields read. A field of another type becomes null and the row stays."""
+
+_REASON = (
+    """regexp_extract(left(e.annotations."authorization.k8s.io/reason", 4096), """
+    """'^([A-Za-z ]+): allowed by (?:ClusterRoleBinding|RoleBinding) "([^"]*)" of (?:ClusterRole|Role) """
+    """"([^"]*)" to ([A-Za-z]+) "([^"]*)"', {})"""
+)
+
+
+def _time(field: str) -> str:
+    # the guard keeps out 'infinity' and 'epoch', which the cast would take
+    guard = f"regexp_matches({field}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]')"
+    return f"CASE WHEN {guard} THEN try_cast({field} AS TIMESTAMPTZ) END"
+
+
+def _first(field: str) -> str:
+    return f"e.user.extra.{field}[1]"
+
+
+@dataclass(frozen=True)
+class EventColumn:
+    """One column: its DuckDB type, what it means, and how it is read from an event."""
+
+    name: str
+    type: str
+    meaning: str
+    sql: str
+
+
+_TEXT = "VARCHAR"
+_STAMP = "TIMESTAMP WITH TIME ZONE"
+
+COLUMNS: tuple[EventColumn, ...] = (
+    EventColumn("audit_id", _TEXT, "Id of the request; a client may choose it.", "e.auditID"),
+    EventColumn("stage", _TEXT, "Stage of the request this line reports.", "e.stage"),
+    EventColumn(
+        "stage_ts",
+        _STAMP,
+        "Time of the stage, UTC; decides the night.",
+        # v1beta1 wrote 'timestamp', older lines carry only the object's creation time
+        f"CASE WHEN e.stageTimestamp IS NOT NULL THEN {_time('e.stageTimestamp')} "
+        f"ELSE coalesce({_time('e.timestamp')}, {_time('e.metadata.creationTimestamp')}) END",
+    ),
+    EventColumn("received_ts", _STAMP, "Time the request arrived, UTC.", _time("e.requestReceivedTimestamp")),
+    EventColumn("level", _TEXT, "Audit level of the line.", "e.level"),
+    EventColumn("verb", _TEXT, "API verb, or HTTP method in lower case for other URLs.", "e.verb"),
+    EventColumn("username", _TEXT, "User name; null for a request without identity.", "nullif(e.user.username, '')"),
+    EventColumn("uid", _TEXT, "Uid of the user.", "e.user.uid"),
+    EventColumn("groups", "VARCHAR[]", "Groups of the user.", "e.user.groups"),
+    EventColumn("iam_role_arn", _TEXT, "canonicalArn: the IAM role or user behind the name.", _first("canonicalArn")),
+    EventColumn(
+        "session_name",
+        _TEXT,
+        "Session name of the assumed role; its caller may choose it.",
+        _first("sessionName"),
+    ),
+    EventColumn("access_key_id", _TEXT, "Id of the AWS access key used.", _first("accessKeyId")),
+    EventColumn("pod_name", _TEXT, "Pod the token was made for.", _first('"authentication.kubernetes.io/pod-name"')),
+    EventColumn(
+        "credential_id",
+        _TEXT,
+        "Id of the token used.",
+        _first('"authentication.kubernetes.io/credential-id"'),
+    ),
+    EventColumn("impersonated_user", _TEXT, "User the caller acted as.", "e.impersonatedUser.username"),
+    EventColumn("source_ips", "VARCHAR[]", "Addresses, client first; all but the last can be forged.", "e.sourceIPs"),
+    EventColumn("user_agent", _TEXT, "User agent; the client's choice.", "e.userAgent"),
+    EventColumn("api_group", _TEXT, "API group; null for the core group.", "nullif(e.objectRef.apiGroup, '')"),
+    EventColumn("resource", _TEXT, "Resource; null for a URL that is none.", "nullif(e.objectRef.resource, '')"),
+    EventColumn("subresource", _TEXT, "Subresource, such as exec or log.", "nullif(e.objectRef.subresource, '')"),
+    EventColumn("namespace", _TEXT, "Namespace; null where cluster-wide.", "nullif(e.objectRef.namespace, '')"),
+    EventColumn("name", _TEXT, "Name of the object.", "nullif(e.objectRef.name, '')"),
+    EventColumn("request_uri", _TEXT, "Path and harmless parameters; other values are redacted.", REDACTED_URI),
+    EventColumn("code", "INTEGER", "HTTP status; null before the response.", "e.responseStatus.code"),
+    EventColumn("decision", _TEXT, "allow or forbid.", 'e.annotations."authorization.k8s.io/decision"'),
+    EventColumn(
+        "reason",
+        _TEXT,
+        "Why it was allowed, up to 4,096 characters.",
+        'left(e.annotations."authorization.k8s.io/reason", 4096)',
+    ),
+    EventColumn("authz_mode", _TEXT, "Authoriser that allowed it.", f"nullif({_REASON.format(1)}, '')"),
+    EventColumn(
+        "authz_binding",
+        _TEXT,
+        "Binding that allowed it (name/namespace).",
+        f"nullif({_REASON.format(2)}, '')",
+    ),
+    EventColumn("authz_role", _TEXT, "Role that allowed it.", f"nullif({_REASON.format(3)}, '')"),
+    EventColumn("authz_subject_kind", _TEXT, "Kind of the bound subject.", f"nullif({_REASON.format(4)}, '')"),
+    EventColumn("authz_subject", _TEXT, "Name of the bound subject.", f"nullif({_REASON.format(5)}, '')"),
+    EventColumn(
+        "truncated",
+        _TEXT,
+        "'bodies' where the API server cut the bodies off, else null.",
+        """CASE WHEN e.annotations."audit.k8s.io/truncated" = 'true' THEN 'bodies' END""",
+    ),
+    *(EventColumn(f.name, f.type, f.meaning, f.name) for f in FACTS),
+    # both are read off the bytes themselves: ten times cheaper than in SQL
+    EventColumn("bytes", "INTEGER", "Length of the raw line, bytes.", "line_bytes"),
+    EventColumn("content_hash", _TEXT, "First 128 bits of the raw line's SHA-256, hex.", "line_hash"),
+)
+
+NAMES: tuple[str, ...] = tuple(c.name for c in COLUMNS)
+
+IDENTITY: tuple[str, ...] = ("audit_id", "stage", "received_ts", "username", "verb", "request_uri")
+"""Columns that say which event a line reports; equal in them and in content_hash is a duplicate."""
+
+ORDER: tuple[str, ...] = ("username", "stage_ts", "audit_id", "stage", "content_hash")
+"""A total order, or the bytes of a part would differ from run to run."""

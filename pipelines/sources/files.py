@@ -1,0 +1,230 @@
+"""Plain files: a file, a folder or a glob of NDJSON audit events, plain, .gz or .zst.
+
+Compression is told by the first bytes, not by the name: a gzip file without its ending is read all the same."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+import pyarrow as pa
+
+from pipelines.errors import ConfigError, DataError
+from pipelines.parse import Batch
+
+ENDINGS = (".ndjson", ".jsonl", ".json", ".log")
+"""Names read from a folder, each also with .gz, .gzip, .zst or .zstd; a file named outright is always read."""
+
+_PACKED = ("", ".gz", ".gzip", ".zst", ".zstd")
+_BATCH_BYTES = 16_000_000
+MAX_LINE_BYTES = 64 * 1024 * 1024
+"""A longer line goes to quarantine unread, so that one line cannot take all memory."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class LongLine:
+    """A line that was not kept in memory: where it stood, its length, its hash and its start."""
+
+    source: str
+    offset: int
+    length: int
+    sha256: str
+    start: bytes
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One source object: the path to read, and the name it goes by in records and quarantine."""
+
+    path: Path
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Bytes as stored."""
+        return self.path.stat().st_size
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Files to read, in order, and the names passed over because they do not look like logs."""
+
+    files: tuple[SourceFile, ...]
+    ignored: tuple[str, ...]
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Hashing(io.RawIOBase):
+    """Passes a stored file on and hashes it on the way."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self.sha256 = hashlib.sha256()
+        self.bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self._raw.read(len(buffer))
+        buffer[: len(data)] = data
+        self.sha256.update(data)
+        self.bytes += len(data)
+        return len(data)
+
+
+def select(source: str) -> Selection:
+    """Files of a source: the file itself, the logs below a folder, or what a glob matches, sorted by name.
+
+    Raises:
+        ConfigError: nothing is there, or nothing there looks like an audit log.
+    """
+    path = Path(source)
+    if path.is_file():
+        return Selection((SourceFile(path, path.name),), ())
+    if path.is_dir():
+        root, found = path, [p for p in path.rglob("*") if p.is_file()]
+    else:
+        if not glob.has_magic(source):
+            raise ConfigError(f"--source {source}: no such file or folder; expected a file, a folder or a quoted glob")
+        # Path.glob knows no absolute pattern
+        matches = [Path(p) for p in glob.glob(source, recursive=True)]  # noqa: PTH207
+        root, found = _root(source), [p for p in matches if p.is_file()]
+        if not found:
+            raise ConfigError(f"--source {source}: the glob matches no file; quote it and check the folder")
+        return Selection(_named(found, root), ())
+    logs = [p for p in found if _looks_like_log(p.name)]
+    if not logs:
+        raise ConfigError(
+            f"--source {source}: none of its {len(found)} files ends in {', '.join(ENDINGS)} "
+            "(plain, .gz or .zst); name the file itself, or a glob"
+        )
+    others = tuple(sorted(p.relative_to(root).as_posix() for p in set(found) - set(logs)))
+    return Selection(_named(logs, root), others)
+
+
+def _root(pattern: str) -> Path:
+    plain = Path(pattern).parts
+    fixed = next((i for i, part in enumerate(plain) if glob.has_magic(part)), len(plain))
+    return Path(*plain[:fixed]) if fixed else Path()
+
+
+def _named(paths: list[Path], root: Path) -> tuple[SourceFile, ...]:
+    files = [SourceFile(p, p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name) for p in paths]
+    return tuple(sorted(files, key=lambda f: f.name))
+
+
+def _looks_like_log(name: str) -> bool:
+    return any(name.lower().endswith(end + packed) for end in ENDINGS for packed in _PACKED)
+
+
+@dataclass
+class Reading:
+    """A file while it is read; `sha256` and `stored_bytes` are whole once `batches` has ended."""
+
+    file: SourceFile
+    _stored: _Hashing
+    _inflated: _Readable
+
+    @property
+    def sha256(self) -> str:
+        """Of the stored bytes, hex."""
+        return self._stored.sha256.hexdigest()
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes as stored, compressed or not."""
+        return self._stored.bytes
+
+    def batches(self) -> Iterator[Batch | LongLine]:
+        """Whole lines in order, about 16 MB at a time.
+
+        Raises:
+            DataError: the compressed stream is cut or damaged.
+        """
+        try:
+            yield from _cut(self.file.name, self._inflated)
+        except (EOFError, gzip.BadGzipFile, OSError, pa.ArrowInvalid) as error:
+            raise DataError(
+                f"{self.file.path}: the compressed stream is cut or damaged ({_one_line(error)}); "
+                "fetch the file again, or take it out of the source"
+            ) from error
+
+
+@contextmanager
+def reading(file: SourceFile) -> Iterator[Reading]:
+    """The file, open and inflated.
+
+    Raises:
+        ConfigError: it cannot be opened.
+    """
+    try:
+        raw = file.path.open("rb")
+    except OSError as error:
+        raise ConfigError(f"{file.path}: cannot be read ({error.strerror}); check its permissions") from error
+    with raw:
+        stored = _Hashing(raw)
+        buffered: io.BufferedReader = io.BufferedReader(stored, 1 << 20)
+        yield Reading(file, stored, _inflated(buffered))
+
+
+def _inflated(stored: io.BufferedReader) -> _Readable:
+    magic = stored.peek(4)[:4]
+    if magic[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=stored)
+    if magic == b"\x28\xb5\x2f\xfd":
+        return _Zstd(stored)
+    return stored
+
+
+class _Zstd:
+    def __init__(self, stored: io.BufferedReader) -> None:
+        self._stream = pa.CompressedInputStream(pa.PythonFile(stored, mode="r"), "zstd")
+
+    def read(self, size: int, /) -> bytes:
+        return bytes(self._stream.read(size))
+
+
+def _cut(source: str, stream: _Readable) -> Iterator[Batch | LongLine]:
+    rest, offset = stream.read(len(_BOM)), 0
+    if rest == _BOM:
+        rest, offset = b"", len(_BOM)
+    while data := stream.read(_BATCH_BYTES):
+        rest += data
+        end = rest.rfind(b"\n") + 1
+        if end:
+            yield Batch(source, offset, rest[:end])
+            rest, offset = rest[end:], offset + end
+        if len(rest) > MAX_LINE_BYTES:
+            long, rest = _skip(source, offset, rest, stream)
+            yield long
+            offset += long.length + 1
+    if rest:
+        yield Batch(source, offset, rest)
+
+
+def _skip(source: str, offset: int, start: bytes, stream: _Readable) -> tuple[LongLine, bytes]:
+    digest, length, tail = hashlib.sha256(start), len(start), b""
+    while data := stream.read(_BATCH_BYTES):
+        line, newline, tail = data.partition(b"\n")
+        digest.update(line)
+        length += len(line)
+        if newline:
+            break
+    return LongLine(source, offset, length, digest.hexdigest(), start[:4096]), tail
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
