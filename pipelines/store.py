@@ -1,0 +1,251 @@
+"""Where an archive's bytes lie: ObjectStore, a folder behind it, and the choice between a folder and S3.
+
+Imports boto3 only through pipelines.aws, and only for an s3:// archive. tests/pipelines/test_store.py puts the
+same claims to both stores."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from pipelines.errors import AwsError, ConfigError
+
+# No segment begins with a dot: that keeps "..", "." and our temporary files out of every store alike
+_SEGMENT = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,254}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_TEMPORARY = ".tmp-"
+
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_MENDS = {
+    errno.EACCES: "give this user the right to read and write there",
+    errno.EPERM: "give this user the right to read and write there",
+    errno.EROFS: "mount it for writing, or name another folder",
+    errno.ENOSPC: "free some space, then run again",
+    errno.EDQUOT: "raise the quota or free some space, then run again",
+    errno.ENOTDIR: "the archive and its tables are folders; name another archive",
+    errno.EISDIR: "a folder stands where an object belongs; move it away",
+}
+
+
+class ObjectStore(Protocol):
+    """Bytes under keys. A key is a relative path with "/" between segments of letters, digits and ``._=-``;
+    no segment begins with a dot, and no key is another key's folder. Every method raises ValueError for
+    another key and AwsError when the store cannot be reached.
+    """
+
+    @property
+    def url(self) -> str:
+        """The archive as a person would name it."""
+
+    def get(self, key: str) -> bytes | None:
+        """The whole object, or None when there is none.
+
+        Raises:
+            DataError: the object arrives damaged each time it is asked for.
+        """
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Whether exactly these bytes now stand under the key, whoever wrote them; never changes an object.
+
+        One of any number of simultaneous writers of different bytes gets True.
+        """
+
+    def put(self, key: str, body: bytes) -> None:
+        """Replaces the object: a reader sees the old bytes or the new ones, never a mixture."""
+
+    def list(self, prefix: str) -> list[str]:
+        """The keys that begin with the prefix, sorted; files that are no objects of ours are left out.
+
+        For people and for checks: what is committed is decided by get alone.
+        """
+
+
+def check_key(key: str) -> str:
+    """The key itself, when every store can hold it.
+
+    Raises:
+        ValueError: a segment is empty, begins with a dot or holds another character.
+    """
+    if not is_key(key):
+        raise ValueError(
+            f"key {key!r}: segments of letters, digits and '._=-' that begin with no dot, joined by '/', expected"
+        )
+    return key
+
+
+def is_key(key: str) -> bool:
+    """Whether every store can hold an object under this key."""
+    return all(_SEGMENT.fullmatch(segment) for segment in key.split("/"))
+
+
+def check_prefix(prefix: str) -> str:
+    """The prefix itself, when a key can begin with it; "" is every key's.
+
+    Raises:
+        ValueError: no key begins like this.
+    """
+    check_key(prefix + "x")
+    return prefix
+
+
+class LocalStore:
+    """An archive in a folder, which the first write creates."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+
+    @property
+    def url(self) -> str:
+        return str(self._root)
+
+    def get(self, key: str) -> bytes | None:
+        path = self._path(key)
+        with _disk(path):
+            try:
+                return path.read_bytes()
+            except (FileNotFoundError, IsADirectoryError):
+                return None
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        path = self._path(key)
+        with _disk(path), _written_beside(path, body) as temporary:
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError:  # someone was first, or NFS did our link and lost the answer
+                return path.read_bytes() == body
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS:
+                    raise
+                # Not mended by O_EXCL: it creates the name before the bytes, and a crash between the two
+                # leaves a torn commit for ever. Rename would overwrite the commit of another writer.
+                raise ConfigError(
+                    f"{self.url}: its file system refuses hard links, by which a commit is made without a gap; "
+                    f"name an archive on another file system (ext4, xfs, btrfs, apfs, nfs) or in S3"
+                ) from error
+            return True
+
+    def put(self, key: str, body: bytes) -> None:
+        path = self._path(key)
+        with _disk(path), _written_beside(path, body) as temporary:
+            temporary.replace(path)
+
+    def list(self, prefix: str) -> list[str]:
+        folder = self._root / check_prefix(prefix).rpartition("/")[0]
+        with _disk(folder):
+            keys = [path.relative_to(self._root).as_posix() for path in _files_under(folder)]
+        return sorted(key for key in keys if key.startswith(prefix) and is_key(key))
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+
+def open_store(
+    archive: str,
+    *,
+    s3_endpoint: str | None = None,
+    region: str | None = None,
+    expected_bucket_owner: str | None = None,
+) -> ObjectStore:
+    """The store an archive's name stands for; nothing is read or created yet.
+
+    Args:
+        archive: s3://bucket/prefix, or a folder.
+        s3_endpoint: another S3 server, on this machine only; without meaning for a folder.
+        expected_bucket_owner: the account, 12 digits, that must own the bucket.
+    Raises:
+        ConfigError: the name, the owner, the endpoint or the region cannot be used, or there are no credentials.
+    """
+    scheme = _SCHEME.match(archive)
+    if scheme is None:
+        if not archive.strip():
+            raise ConfigError("archive: an empty name found; a folder or s3://bucket/prefix expected")
+        return LocalStore(Path(archive).expanduser())
+    if not archive.startswith("s3://"):
+        raise ConfigError(f"archive: a name in {scheme[1]}: found; a folder or s3://bucket/prefix expected")
+    bucket, prefix = _bucket_and_prefix(archive)
+    if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner):
+        raise ConfigError(f"{archive}: bucket owner {expected_bucket_owner!r} found; an account of 12 digits expected")
+    # Here and not above: a night in a folder never loads boto3
+    from pipelines.aws import s3, session
+
+    client = session.client("s3", region=region, endpoint_url=s3_endpoint)
+    return s3.S3Store(client, bucket, prefix, expected_bucket_owner)
+
+
+def _bucket_and_prefix(archive: str) -> tuple[str, str]:
+    bucket, _, prefix = archive.removeprefix("s3://").partition("/")
+    prefix = prefix.removesuffix("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise ConfigError(
+            f"archive: bucket {bucket!r} found; 3 to 63 of lower-case letters, digits, '.' and '-' expected"
+        )
+    if prefix and not is_key(prefix):
+        raise ConfigError(
+            f"archive: prefix {prefix!r} found; segments of letters, digits and '._=-' that begin with no dot, "
+            f"joined by '/', expected"
+        )
+    return bucket, prefix
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """Turns what the system refuses inside into an AwsError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        found = (error.strerror or type(error).__name__).lower()
+        mend = _MENDS.get(error.errno or 0, "look at the disk or the mount, then run again")
+        raise AwsError(f"{path}: {found}; {mend}") from error
+
+
+@contextmanager
+def _written_beside(path: Path, body: bytes) -> Iterator[Path]:
+    """A durable file with these bytes in the folder of the path; gone at the end, the folder's entries durable."""
+    _make(path.parent)
+    temporary = path.with_name(_TEMPORARY + secrets.token_hex(8))
+    try:
+        with temporary.open("xb") as out:
+            out.write(body)
+            out.flush()
+            os.fsync(out.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _make(folder: Path) -> None:
+    """Creates the folder and those above it, each entry durable before the next."""
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError as error:  # and no folder
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files_under(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        for name in names:
+            yield Path(parent, name)
