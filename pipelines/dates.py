@@ -1,0 +1,52 @@
+"""Which nights a command line asks for. A night is one UTC day; today is handed in, so this is pure.
+
+tests/pipelines/test_config.py sets every date rule, well and badly."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from pipelines.config import quoted
+from pipelines.errors import ConfigError
+
+
+def night(text: str | None, today: dt.date) -> dt.date:
+    """The night of --date, else yesterday; today is the current UTC date, itself allowed though unfinished.
+
+    Raises:
+        ConfigError: no date, or one after today.
+    """
+    return today - dt.timedelta(days=1) if text is None else _date("--date", text, today)
+
+
+def nights(date: str | None, from_: str | None, to: str | None, today: dt.date) -> list[dt.date]:
+    """The nights of --date, or of --from up to and with --to (else yesterday), earliest first.
+
+    Raises:
+        ConfigError: no date, one after today, or options that contradict each other.
+    """
+    if from_ is None and to is None:
+        return [night(date, today)]
+    if date is not None:
+        raise ConfigError("--date together with --from or --to; expected either the one night or the range")
+    if from_ is None:
+        raise ConfigError(f"--to {quoted(to)} without --from; expected both, or --date for one night")
+    first, last = _date("--from", from_, today), night(None, today) if to is None else _date("--to", to, today)
+    if first > last:
+        end = f"yesterday, {last} UTC; pass --to" if to is None else f"--to {last}; expected the earlier first"
+        raise ConfigError(f"--from {first} is after {end}")
+    return [first + dt.timedelta(days=day) for day in range((last - first).days + 1)]
+
+
+def _date(flag: str, text: str, today: dt.date) -> dt.date:
+    # fromisoformat alone would take 20261122 and 2026-W47-7 as well
+    try:
+        day = dt.date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise ConfigError(f"{flag} {quoted(text)}: expected a date of the calendar as YYYY-MM-DD")
+    if day > today:
+        raise ConfigError(f"{flag}: {day} is in the future; today is {today} UTC")
+    return day
