@@ -1,0 +1,203 @@
+"""The feature catalogue: every number the forest sees, declared once.
+
+Imports nothing from pipelines/ or models/. tests/features/test_catalogue.py adds one event per feature and
+expects only the declared features to move."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+from features import predicates as p
+from features.items import KINDS
+from features.levels import Level
+
+WEIGHTS: dict[str, float] = {
+    "volume": 0.5,
+    "mix": 0.5,
+    "impact": 1.0,
+    "refusals": 1.0,
+    "origin": 1.0,
+    "agent": 0.7,
+    "time": 0.7,
+    "breadth": 1.0,
+    "secrets": 1.5,
+    "sensitive": 2.0,
+}
+"""What a group of features weighs in the forest, all its features together."""
+
+YARDSTICKS = ("principal", "type", "cluster")
+"""For whom an item is new."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One whole number of a principal's night.
+
+    Exactly one of four forms: requests that satisfy `counts`; distinct values of `distinct` among them; the most
+    of them in one `peak`; items of kind `new[0]` that are new for `new[1]`. `counts` is also the evidence."""
+
+    name: str
+    group: str
+    unit: str
+    meaning: str
+    counts: str = "true"
+    distinct: str | None = None
+    peak: str | None = None
+    new: tuple[str, str] | None = None
+    needs: Level = Level.METADATA
+    reads_bodies_of: str | None = None
+    """Requests whose body it reads; where none of them was logged at the level it needs, it is blind."""
+    share_of: str | None = None
+    """Feature this one is a part of, for the share people read."""
+
+    @property
+    def weight(self) -> float:
+        """Of the column: the group's weight, spread over its features."""
+        return float(WEIGHTS[self.group] / GROUP_SIZES[self.group] ** 0.5)
+
+
+def _requests(name: str, group: str, meaning: str, counts: str, reads_bodies_of: str | None = None) -> Feature:
+    needs = Level.METADATA if reads_bodies_of is None else Level.REQUEST
+    share = None if name == "requests" else "requests"
+    return Feature(
+        name, group, "requests", meaning, counts, needs=needs, reads_bodies_of=reads_bodies_of, share_of=share
+    )
+
+
+def _distinct(name: str, group: str, unit: str, meaning: str, expression: str, counts: str = "true") -> Feature:
+    return Feature(name, group, unit, meaning, counts, distinct=expression)
+
+
+_OTHER_ERRORS = "coalesce(code IN (400, 405, 409, 415, 422, 429) OR code >= 500, false)"
+_REVIEWS = "coalesce(resource IN ('selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'), false)"
+_SECRET_READ = f"{p.SECRETS} AND {p.READS} AND {p.SUCCEEDED}"
+
+_COUNTED: tuple[Feature, ...] = (
+    _requests("requests", "volume", "Requests, without leases and successful health checks.", "true"),
+    Feature("peak_minute", "volume", "requests", "Most requests in one minute.", peak="minute"),
+    _distinct("active_hours", "volume", "hours", "Hours with a request.", "hour(ts)"),
+    _requests("writes", "mix", "Creates, updates, patches and deletes, access reviews apart.", "writes"),
+    _requests("lists", "mix", "Lists.", "verb = 'list'"),
+    _requests("cluster_lists", "mix", "Lists over all namespaces.", "verb = 'list' AND namespace IS NULL"),
+    _requests("gets", "mix", "Reads of one object by its name.", "verb = 'get' AND name IS NOT NULL"),
+    _requests("watches", "mix", "Watches.", "verb = 'watch'"),
+    _requests("creates", "mix", "Creates.", "verb = 'create'"),
+    _requests("updates", "mix", "Updates and patches.", "verb IN ('update', 'patch')"),
+    _requests("url_requests", "mix", "Requests for a URL that is no resource.", "resource IS NULL"),
+    _requests("self_reviews", "mix", "Questions about one's own permissions.", _REVIEWS),
+    _requests("deletes", "impact", "Deletes of one object.", "verb = 'delete'"),
+    _requests("collection_deletes", "impact", "Deletes of whole collections.", "verb = 'deletecollection'"),
+    _requests("forbidden", "refusals", "Requests refused for lack of permission (403).", "code = 403"),
+    _requests("unauthorized", "refusals", "Requests without a valid identity (401).", "code = 401"),
+    _requests("not_found", "refusals", "Requests for what is not there (404).", "code = 404"),
+    _requests("other_errors", "refusals", "Other refused or failed requests (4xx, 5xx).", _OTHER_ERRORS),
+    _distinct(
+        "distinct_denied_actions",
+        "refusals",
+        "actions",
+        "Different (verb, resource, namespace) refused.",
+        f"{p.ACTION} || ' ' || coalesce(namespace, '-')",
+        p.DENIED,
+    ),
+    _requests("denied_secrets", "refusals", "Refused requests for secrets.", f"{p.DENIED} AND {p.SECRETS}"),
+    _distinct("distinct_addresses", "origin", "addresses", "Different client addresses.", "address"),
+    _distinct("distinct_networks", "origin", "networks", "Different client networks (/24).", "network"),
+    _requests("public_requests", "origin", "Requests from public addresses.", "is_public"),
+    _distinct("distinct_agents", "agent", "agents", "Different user agent families.", "agent"),
+    _distinct("distinct_namespaces", "breadth", "namespaces", "Different namespaces.", "namespace"),
+    _distinct("distinct_resources", "breadth", "resources", "Different resources.", "object", "resource IS NOT NULL"),
+    _distinct("distinct_actions", "breadth", "actions", "Different (verb, resource) pairs.", p.ACTION),
+    _requests("secret_reads", "secrets", "Secrets read, listed or watched with success.", _SECRET_READ),
+    _distinct(
+        "distinct_secrets",
+        "secrets",
+        "secrets",
+        "Different secrets read by name.",
+        "namespace || '/' || name",
+        f"{_SECRET_READ} AND name IS NOT NULL",
+    ),
+    _distinct(
+        "distinct_secret_namespaces",
+        "secrets",
+        "namespaces",
+        "Different namespaces of secret calls.",
+        "coalesce(namespace, '-')",
+        p.SECRETS,
+    ),
+    _requests(
+        "secret_lists", "secrets", "Successful lists of secrets.", f"{p.SECRETS} AND verb = 'list' AND {p.SUCCEEDED}"
+    ),
+    _requests("rbac_writes", "sensitive", "Writes of roles and bindings.", p.RBAC_WRITE),
+    _requests(
+        "strong_rbac_writes",
+        "sensitive",
+        "Roles and bindings written that grant cluster-admin, system:masters, secrets or a wildcard.",
+        p.STRONG_RBAC_WRITE,
+        p.RBAC_WRITE,
+    ),
+    _requests("execs", "sensitive", "Shells, attachments, port forwards and ephemeral containers in pods.", p.EXEC),
+    _requests(
+        "token_requests", "sensitive", "Service account tokens asked for, nodes' own business apart.", p.TOKEN_REQUEST
+    ),
+    _requests(
+        "privileged_writes",
+        "sensitive",
+        "Workloads written that are privileged or reach into the node.",
+        p.PRIVILEGED_WRITE,
+        p.WORKLOAD_WRITE,
+    ),
+    _requests("hook_writes", "sensitive", "Writes of admission webhooks and API services.", p.HOOK_WRITE),
+    _requests("certificate_writes", "sensitive", "Writes of certificate signing requests.", p.CERTIFICATE_WRITE),
+    _requests("node_proxy_requests", "sensitive", "Requests through nodes/proxy.", p.NODE_PROXY),
+    _requests("aws_auth_writes", "sensitive", "Writes of aws-auth, which maps IAM to users.", p.AWS_AUTH_WRITE),
+    _requests("impersonated_requests", "sensitive", "Requests made as somebody else.", p.IMPERSONATION),
+    _distinct(
+        "distinct_impersonated_users",
+        "sensitive",
+        "users",
+        "Different users acted as.",
+        "impersonated_user",
+        p.IMPERSONATION,
+    ),
+)
+
+_FOR = {"principal": "", "type": "_for_type", "cluster": "_for_cluster"}
+_WHOM = {
+    "principal": "the principal",
+    "type": "its type",
+    "cluster": "the whole cluster",
+}
+_NEW: tuple[Feature, ...] = tuple(
+    Feature(
+        f"new_{kind.things}{_FOR[whom]}",
+        kind.group,
+        kind.unit,
+        f"{kind.meaning} new to {_WHOM[whom]}.",
+        kind.counts,
+        new=(kind.name, whom),
+    )
+    for kind in KINDS
+    if kind.group is not None
+    for whom in YARDSTICKS
+)
+
+FEATURES: tuple[Feature, ...] = _COUNTED + _NEW
+NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
+GROUP_SIZES: Counter[str] = Counter(f.group for f in FEATURES)
+
+HASH = hashlib.sha256(repr((FEATURES, sorted(WEIGHTS.items()))).encode()).hexdigest()
+"""Names this catalogue; tables counted by another one are not compared with it."""
+
+
+def feature(name: str) -> Feature:
+    """The declaration of a feature.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    for declared in FEATURES:
+        if declared.name == name:
+            return declared
+    raise ValueError(f"no feature is named {name!r}")

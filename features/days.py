@@ -1,0 +1,110 @@
+"""A principal's night in whole numbers: SQL made from the catalogue, over `requests` and `new_items`.
+
+A feature whose audit level the source lacks is null for the whole night, never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from features.catalogue import FEATURES, Feature
+from features.items import ITEMS, NEW_ITEMS, SHARE
+from features.levels import Level
+from features.predicates import SUCCEEDED
+from features.requests import REQUESTS
+
+MAX_USERNAMES = 50
+"""Raw user names kept of one principal; a flood of invented ones is counted, not stored."""
+
+
+def _aggregate(f: Feature) -> str:
+    if f.new is not None:
+        kind, whom = f.new
+        return f"CAST(coalesce(sum({whom}_share) FILTER (WHERE kind = '{kind}'), 0) // {SHARE} AS BIGINT) AS {f.name}"
+    counted = f"NOT left_out AND coalesce({f.counts}, false)"
+    if f.distinct is not None:
+        return f"count(DISTINCT {f.distinct}) FILTER (WHERE {counted}) AS {f.name}"
+    return f"count(*) FILTER (WHERE {counted}) AS {f.name}"
+
+
+_COUNTED = [f for f in FEATURES if f.new is None and f.peak is None]
+_NEW = [f for f in FEATURES if f.new is not None]
+_PEAKS = [f for f in FEATURES if f.peak is not None]
+
+
+def _value(f: Feature) -> str:
+    if f.new is not None or f.peak is not None:
+        return f"coalesce({f.name}, 0) AS {f.name}"
+    return f.name
+
+
+def _peaks() -> str:
+    return " ".join(
+        f"LEFT JOIN (SELECT principal, max(n) AS {f.name} FROM (SELECT principal, count(*) AS n FROM requests "
+        f"WHERE NOT left_out GROUP BY principal, date_trunc('{f.peak}', ts)) GROUP BY principal) USING (principal)"
+        for f in _PEAKS
+    )
+
+
+DAYS = f"""
+WITH counted AS (
+  SELECT principal, min(type) AS type,
+    list_sort(list_distinct(list(coalesce(username, ''))))[1:{MAX_USERNAMES}] AS usernames,
+    count(DISTINCT coalesce(username, '')) AS distinct_usernames,
+    {", ".join(_aggregate(f) for f in _COUNTED)}
+  FROM requests GROUP BY principal
+),
+novel AS (SELECT principal, {", ".join(_aggregate(f) for f in _NEW)} FROM new_items GROUP BY principal)
+SELECT principal, type, type AS peer_group, usernames, distinct_usernames, {", ".join(_value(f) for f in FEATURES)}
+FROM counted LEFT JOIN novel USING (principal) {_peaks()}
+ORDER BY principal
+"""
+"""SQL: one row a principal, one column a feature, whole numbers."""
+
+_DEEP = [f for f in FEATURES if f.needs is not Level.METADATA]
+_LEVELS = list(Level)
+
+
+def _blind(f: Feature) -> str:
+    enough = ", ".join(f"'{level}'" for level in _LEVELS[_LEVELS.index(f.needs) :])
+    applies = f"({f.reads_bodies_of}) AND {SUCCEEDED}"
+    return (
+        f"count(*) FILTER (WHERE {applies}) > 0 AND "
+        f"count(*) FILTER (WHERE {applies} AND level IN ({enough})) = 0 AS {f.name}"
+    )
+
+
+BLIND = f"SELECT {', '.join(_blind(f) for f in _DEEP)} FROM requests"
+"""SQL: of each feature that needs bodies, whether the night had requests to read and no level to read them at."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A night in numbers: one row a principal, one row an item, the blind features, and what was left out."""
+
+    days: pa.Table
+    items: pa.Table
+    blind: tuple[str, ...]
+    left_out: int
+
+
+def prepare(engine: duckdb.DuckDBPyConnection) -> None:
+    """Make `requests`, `items` and `new_items` of the night out of the views `events` and `past_items`."""
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE requests AS {REQUESTS}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE items AS {ITEMS}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
+
+
+def count(engine: duckdb.DuckDBPyConnection) -> Counted:
+    """Count a prepared night; rows are in a total order, so the same night gives the same table."""
+    days = engine.sql(DAYS).to_arrow_table()
+    items = engine.sql("SELECT * FROM items ORDER BY principal, kind, item").to_arrow_table()
+    flags = engine.sql(BLIND).fetchall()[0]
+    blind = tuple(f.name for f, is_blind in zip(_DEEP, flags, strict=True) if is_blind)
+    for name in blind:
+        at = days.schema.get_field_index(name)
+        days = days.set_column(at, name, pa.nulls(days.num_rows, pa.int64()))
+    left_out = int(engine.sql("SELECT count(*) FROM requests WHERE left_out").fetchall()[0][0])
+    return Counted(days, items, blind, left_out)

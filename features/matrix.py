@@ -1,0 +1,78 @@
+"""The feature matrix: a night's principals by its features, as the forest reads it and as people do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from features.catalogue import FEATURES, NAMES
+from features.history import Counts, Surprises
+
+Floats = npt.NDArray[np.float64]
+
+_WEIGHTS = np.array([f.weight for f in FEATURES])
+SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluster_surprise"}
+"""Of the columns of principal_days that keep the three surprises as they stood that night."""
+
+
+def weighted(least: Floats) -> Floats:
+    """Rows for the forest: surprise in decades, compressed and weighted by group; NaN (blind) is calm."""
+    compressed: Floats = np.log1p(np.nan_to_num(least)) * _WEIGHTS
+    return compressed
+
+
+def counts_of(days: pa.Table) -> Counts:
+    """The counts of principal_days rows, NaN where a feature was blind."""
+    values = np.column_stack(
+        [days[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in NAMES]
+        if days.num_rows
+        else [np.empty(0) for _ in NAMES]
+    )
+    return Counts(_texts(days["principal"]), _texts(days["type"]), values.astype(np.float64))
+
+
+def _texts(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def with_surprises(days: pa.Table, found: Surprises) -> pa.Table:
+    """principal_days with the three surprises of every feature beside its count."""
+    for part, suffix in SUFFIXES.items():
+        values: Floats = getattr(found, part)
+        for i, name in enumerate(NAMES):
+            days = days.append_column(f"{name}_{suffix}", pa.array(values[:, i], pa.float64()))
+    return days
+
+
+def rows_of(days: pa.Table) -> Floats:
+    """Rows for the forest out of principal_days, by the surprises kept in it; (n, features)."""
+    if not days.num_rows:
+        return np.empty((0, len(NAMES)))
+    parts = [
+        np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in NAMES]).astype(np.float64)
+        for suffix in SUFFIXES.values()
+    ]
+    return weighted(np.minimum.reduce(parts))
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """Principals by features: `values` are the whole numbers, `rows` what the forest reads."""
+
+    principals: tuple[str, ...]
+    values: Floats
+    rows: Floats
+
+    @classmethod
+    def of(cls, days: pa.Table) -> FeatureMatrix:
+        """Of the rows of principal_days, in their order."""
+        counts = counts_of(days)
+        return cls(tuple(counts.principals), counts.values, rows_of(days))
+
+    def frame(self) -> pd.DataFrame:
+        """The counts as a pandas frame: principals as index, features as columns."""
+        return pd.DataFrame(self.values, index=pd.Index(self.principals, name="principal"), columns=list(NAMES))

@@ -1,0 +1,59 @@
+"""SQL over one request, said once: the actions that features and items have in common."""
+
+from __future__ import annotations
+
+DENIED = "coalesce(code IN (401, 403), false)"
+SUCCEEDED = "coalesce(code < 400, false)"
+READS = "verb IN ('get', 'list', 'watch')"
+SECRETS = "coalesce(resource = 'secrets' AND api_group IS NULL, false)"
+ACTION = "coalesce(verb, '-') || ' ' || object"
+
+# what the control plane and nodes do all night for others is no sign of intent; see SENSITIVE
+_NOT_CONTROL_PLANE = "type <> 'control plane'"
+_NOT_MACHINERY = "type NOT IN ('control plane', 'node')"
+
+RBAC_WRITE = "coalesce(api_group = 'rbac.authorization.k8s.io', false) AND writes"
+STRONG_RBAC_WRITE = (
+    f"{RBAC_WRITE} AND coalesce(strong_rule OR binding_role LIKE '%/cluster-admin' "
+    "OR list_contains(binding_subjects, 'Group/system:masters'), false)"
+)
+EXEC = "coalesce(resource = 'pods' AND subresource IN ('exec', 'attach', 'portforward', 'ephemeralcontainers'), false)"
+TOKEN_REQUEST = (
+    f"coalesce(resource = 'serviceaccounts' AND subresource = 'token', false) AND verb = 'create' AND {_NOT_MACHINERY}"
+)
+WORKLOAD_WRITE = (
+    "writes AND subresource IS NULL AND coalesce(resource IN ('pods', 'deployments', 'daemonsets', 'statefulsets', "
+    "'replicasets', 'replicationcontrollers', 'jobs', 'cronjobs', 'podtemplates'), false) "
+    "AND verb IN ('create', 'update', 'patch')"
+)
+PRIVILEGED_WRITE = f"coalesce(host_access, false) AND {SUCCEEDED} AND {_NOT_CONTROL_PLANE}"
+HOOK_WRITE = (
+    "coalesce(resource IN ('validatingwebhookconfigurations', 'mutatingwebhookconfigurations', 'apiservices'), "
+    f"false) AND writes AND {_NOT_CONTROL_PLANE}"
+)
+CERTIFICATE_WRITE = f"coalesce(resource = 'certificatesigningrequests', false) AND writes AND {_NOT_MACHINERY}"
+NODE_PROXY = "coalesce(resource = 'nodes' AND subresource = 'proxy', false)"
+AWS_AUTH_WRITE = (
+    "coalesce(resource = 'configmaps' AND namespace = 'kube-system' AND name = 'aws-auth', false) AND writes"
+)
+IMPERSONATION = "impersonated_user IS NOT NULL"
+
+SENSITIVE = " OR ".join(
+    f"({p})"
+    for p in (
+        RBAC_WRITE,
+        EXEC,
+        TOKEN_REQUEST,
+        PRIVILEGED_WRITE,
+        HOOK_WRITE,
+        CERTIFICATE_WRITE,
+        NODE_PROXY,
+        AWS_AUTH_WRITE,
+        IMPERSONATION,
+        "coalesce(verb = 'deletecollection', false)",
+    )
+)
+SENSITIVE_ACTION = (
+    f"{ACTION} || CASE WHEN {PRIVILEGED_WRITE} THEN ' privileged' ELSE '' END "
+    f"|| CASE WHEN {IMPERSONATION} THEN ' as other' ELSE '' END"
+)
