@@ -29,7 +29,7 @@ _REVIEW = (
     "verb = 'create' AND resource IN ('selfsubjectaccessreviews', 'subjectaccessreviews', 'localsubjectaccessreviews')"
 )
 _WEBHOOK = f"{_WRITE} AND resource IN ('validatingwebhookconfigurations', 'mutatingwebhookconfigurations')"
-_TOKEN_REQUEST = "verb = 'create' AND resource = 'serviceaccounts' AND subresource = 'token'"
+_CREDENTIAL = "verb = 'create' AND resource = 'serviceaccounts' AND subresource = 'token'"
 _AWS_AUTH = f"{_WRITE} AND resource = 'configmaps' AND namespace = 'kube-system' AND name = 'aws-auth'"
 
 
@@ -121,7 +121,7 @@ FACTS: tuple[BodyFact, ...] = (
         "token_expiration_s",
         "BIGINT",
         "Lifetime asked for a service account token, seconds.",
-        _TOKEN_REQUEST,
+        _CREDENTIAL,
         "try_cast(json_extract_string(body, '$.spec.expirationSeconds') AS BIGINT)",
     ),
     BodyFact(

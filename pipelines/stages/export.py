@@ -16,7 +16,7 @@ from pipelines.events import COLUMNS
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
 from pipelines.parse import Batch, parse
 from pipelines.sources.files import SourceFile, reading, select
-from pipelines.staging import Chosen, Ended, Staging
+from pipelines.stages.staging import Chosen, Ended, Staging
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of the stage that is done (0 to 1)."""

@@ -71,7 +71,8 @@ class Staging:
             return
         self.engine.register("parsed", parsed.rows)
         low, high, kept = self.engine.execute(
-            "SELECT CAST(min(stage_ts) AS DATE), CAST(max(stage_ts) AS DATE), count(*) FILTER (CAST(stage_ts AS DATE) IN "
+            "SELECT CAST(min(stage_ts) AS DATE), CAST(max(stage_ts) AS DATE), "
+            "count(*) FILTER (CAST(stage_ts AS DATE) IN "
             "(SELECT unnest($nights))) FROM parsed",
             {"nights": list(self.nights)},
         ).fetchall()[0]

@@ -1,0 +1,238 @@
+"""The command line: options, exit codes, what is printed where. Results to stdout, progress and errors to stderr."""
+
+from __future__ import annotations
+
+import resource
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+from rich.console import Console
+from rich.text import Text
+
+from pipelines import nightly as stages
+from pipelines.archive import Archive
+from pipelines.config import FLAGS, ClusterConfig, Config, cluster_name, describe, load
+from pipelines.dates import nights
+from pipelines.engine import engine
+from pipelines.errors import AuditForestError, AwsError, ConfigError, Exit
+from pipelines.progress import Progress, complain, shown
+from pipelines.report.sentences import coverage_line, notices
+from pipelines.report.terminal import ranking_table
+from pipelines.report.text import shown_name, visible
+from pipelines.runs import Run
+from pipelines.stages.report import Published
+from pipelines.store import open_store
+
+_EXITS = "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
+_WIDTH = 140
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command with everything it needs."""
+
+    archive: Archive
+    engine: duckdb.DuckDBPyConnection
+    config: Config
+    run: Run
+    progress: Progress
+
+    @property
+    def source(self) -> str:
+        """Where events are read.
+
+        Raises:
+            ConfigError: nobody said.
+        """
+        if self.run.source is None:
+            raise ConfigError(
+                f"no source for {self.archive.cluster}: pass --source FILE, FOLDER or 'GLOB', or set source under "
+                f"[clusters.{self.archive.cluster}] in auditforest.toml"
+            )
+        return self.run.source
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options every command takes, those of the configuration made from their declarations."""
+    for flag, option in reversed(list(FLAGS.items())):
+        said = describe(option)
+        command = click.option(flag, type=said.type, help=f"{said.description} (default: {said.default})")(command)
+    plain: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("--cluster", {"required": True, "help": "Name of the cluster."}),
+        ("--source", {"help": "A file, a folder or a quoted glob of NDJSON audit events, plain, .gz or .zst."}),
+        ("--archive", {"help": "Where tables and reports are kept: a folder or s3://BUCKET/PREFIX."}),
+        ("--date", {"help": "The night, YYYY-MM-DD, one UTC day (default: yesterday)."}),
+        ("--from", {"help": "First night of a back-fill."}),
+        ("--to", {"help": "Last night of a back-fill, inclusive (default: yesterday)."}),
+        ("--config", {"type": click.Path(path_type=Path), "help": "The file of options (default: auditforest.toml)."}),
+    )
+    for name, more in reversed(plain):
+        command = click.option(name, **more)(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=f"\b\nExit codes:\n{_EXITS}")
+@click.version_option(package_name="auditforest")
+def cli() -> None:
+    """Rank the principals of an EKS cluster by how strangely they used the Kubernetes API.
+
+    \b
+    Example: auditforest nightly --cluster prod --source ./logs --archive ./archive
+    """
+
+
+@cli.command()
+@_options
+def nightly(**given: Any) -> None:
+    """Archive, count, rank and report the night: all four stages.
+
+    \b
+    Example: auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --date 2026-09-15
+    """
+    with _job("nightly", given) as job:
+        made = None
+        for made in stages.nightly(job.archive, job.engine, job.source, job.config, job.run, job.progress):
+            first = made.night.ranked[0]
+            if made.night.date != job.run.nights[-1]:
+                name = shown_name(first.principal, 60)
+                click.echo(f"{made.night.date}  {len(made.night.ranked)} principals, first {name} ({first.score:.3g})")
+        if made is not None:
+            _print(made, job.archive)
+
+
+def _print(made: Published, archive: Archive) -> None:
+    screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    for notice in notices(made.night):
+        screen.print(Text(visible(notice)))
+    screen.print(ranking_table(made.night))
+    click.echo(coverage_line(made.night))
+    click.echo(f"report: {archive.store.url}/{made.html}")
+
+
+@cli.command()
+@_options
+def export(**given: Any) -> None:
+    """Archive the source's events of the night.
+
+    \b
+    Example: auditforest export --cluster prod-usw2 --source data/sample --archive build/demo --date 2026-09-15
+    """
+    with _job("export", given) as job:
+        done = stages.run_export(job.archive, job.engine, job.source, job.run, job.progress)
+        for night, commit in done.commits.items():
+            if commit is not None:
+                click.echo(f"{night}  {commit.counts.archived} events archived, generation {commit.generation}")
+        stages.refuse_empty(done, job.source, job.archive)
+
+
+@cli.command()
+@_options
+def features(**given: Any) -> None:
+    """Count the archived events of the night by principal.
+
+    \b
+    Example: auditforest features --cluster prod-usw2 --archive build/demo --date 2026-09-15
+    """
+    with _job("features", given) as job:
+        for night in job.run.nights:
+            stages.run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
+            click.echo(f"{night}  counted")
+
+
+@cli.command()
+@_options
+def score(**given: Any) -> None:
+    """Rank the principals of a counted night by how strange they were.
+
+    \b
+    Example: auditforest score --cluster prod-usw2 --archive build/demo --date 2026-09-15 --trees 100
+    """
+    with _job("score", given) as job:
+        for night in job.run.nights:
+            stages.run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
+            click.echo(f"{night}  {job.run.by_night[night.isoformat()]['principals']} principals ranked")
+
+
+@cli.command()
+@_options
+def report(**given: Any) -> None:
+    """Write the report of a ranked night.
+
+    \b
+    Example: auditforest report --cluster prod-usw2 --archive build/demo --date 2026-09-15
+    """
+    with _job("report", given) as job:
+        for night in job.run.nights:
+            made = stages.run_report(job.archive, night, job.run, job.progress)
+            click.echo(f"{night}  {job.archive.store.url}/{made.html}")
+
+
+@contextmanager
+def _job(command: str, given: dict[str, Any]) -> Iterator[Job]:
+    """The job a command line asks for; its record is written when it ends, well or not."""
+    now = datetime.now(UTC)
+    cluster = cluster_name(given["cluster"])
+    config = load(given["config"], {option: given[flag.strip("-")] for flag, option in FLAGS.items()})
+    asked = tuple(nights(given["date"], given["from"], given["to"], now.date()))
+    known = config.clusters.get(cluster, ClusterConfig())
+    where = known.archive if given["archive"] is None else given["archive"]
+    if not where:
+        raise ConfigError(
+            f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
+            f"[clusters.{cluster}] in auditforest.toml"
+        )
+    store = open_store(
+        where,
+        s3_endpoint=config.aws.s3_endpoint,
+        region=config.aws.region,
+        expected_bucket_owner=config.aws.expected_bucket_owner,
+    )
+    source = known.source if given["source"] is None else given["source"]
+    run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
+    run = Run(run_id, command, cluster, asked, now, config, source)
+    with shown(run_id, cluster, lambda: datetime.now(UTC)) as progress, engine(config.parse) as connection:
+        job = Job(Archive(store, cluster), connection, config, run, progress)
+        try:
+            yield job
+        except AuditForestError as error:
+            _leave_record(run, job, error.exit_code, str(error))
+            raise
+        _leave_record(run, job, Exit.OK, None)
+
+
+def _leave_record(run: Run, job: Job, code: Exit, error: str | None) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    body = run.body(datetime.now(UTC), code.value, error, peak)
+    try:
+        run.write(job.archive.store, body)
+    except AuditForestError:
+        # what went wrong first is what the user must read
+        if error is None:
+            raise
+
+
+def main() -> None:
+    """Entry point: runs the command and turns what can be explained into one line and an exit code."""
+    try:
+        cli(standalone_mode=True)
+    except AuditForestError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except duckdb.OutOfMemoryException as error:
+        complain(f"the engine ran out of memory ({_first(error)}); raise memory_limit under [parse]")
+        sys.exit(AwsError.exit_code)
+    except (duckdb.IOException, OSError) as error:
+        complain(f"this machine: {_first(error)}; free space or mend permissions, then run again")
+        sys.exit(AwsError.exit_code)
+
+
+def _first(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

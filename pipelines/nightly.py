@@ -1,0 +1,101 @@
+"""One night, end to end: export, features, score, report. A back-fill is the same, night after night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import duckdb
+
+from pipelines.archive import Archive
+from pipelines.config import Config
+from pipelines.errors import EmptyNightError
+from pipelines.progress import Progress
+from pipelines.runs import Run
+from pipelines.stages.export import Exported, export
+from pipelines.stages.features import features
+from pipelines.stages.report import Published, report
+from pipelines.stages.score import score
+
+
+def run_export(
+    archive: Archive, engine: duckdb.DuckDBPyConnection, source: str, run: Run, progress: Progress
+) -> Exported:
+    """The export stage for all nights of the run, each source object read once."""
+    progress.stage("export")
+    done = export(archive, engine, source, run.nights, progress.update)
+    run.exported(done)
+    return done
+
+
+def run_features(
+    archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, config: Config, run: Run, progress: Progress
+) -> None:
+    """The features stage of one night."""
+    progress.stage("features", night)
+    made = features(archive, engine, night, config.history.nights)
+    run.note(
+        night,
+        principal_days=made.sha256,
+        blind=made.meta["blind"],
+        left_out=made.meta["left_out"],
+        history_nights=made.meta["history_nights"],
+    )
+
+
+def run_score(
+    archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, config: Config, run: Run, progress: Progress
+) -> None:
+    """The score stage of one night."""
+    progress.stage("score", night)
+    made = score(archive, engine, night, config.history.nights, config.history.wanted, config.forest)
+    run.note(night, ranking=made.sha256, principals=made.table.num_rows)
+
+
+def run_report(archive: Archive, night: date, run: Run, progress: Progress) -> Published:
+    """The report stage of one night."""
+    progress.stage("report", night)
+    made = report(archive, night)
+    run.note(night, reports=made.files)
+    return made
+
+
+def nightly(
+    archive: Archive,
+    engine: duckdb.DuckDBPyConnection,
+    source: str,
+    config: Config,
+    run: Run,
+    progress: Progress,
+) -> Iterator[Published]:
+    """All four stages for every night of the run, in order; nights without events are skipped, then complained of.
+
+    Raises:
+        EmptyNightError: at the end, if any asked night has no event.
+    """
+    done = run_export(archive, engine, source, run, progress)
+    for night in run.nights:
+        if night in done.empty:
+            continue
+        run_features(archive, engine, night, config, run, progress)
+        run_score(archive, engine, night, config, run, progress)
+        yield run_report(archive, night, run, progress)
+    refuse_empty(done, source, archive)
+
+
+def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
+    """Complain of asked nights that have no event.
+
+    Raises:
+        EmptyNightError: there are some.
+    """
+    if done.empty:
+        raise EmptyNightError(
+            f"--source {source}: no audit event of {archive.cluster} for {_listed(done.empty)}; the source covers "
+            f"{done.covers}. Check the dates and that audit logging was on; nothing was archived for them"
+        )
+
+
+def _listed(nights: Sequence[date]) -> str:
+    shown = ", ".join(n.isoformat() for n in nights[:5])
+    return shown if len(nights) <= 5 else f"{shown} and {len(nights) - 5} more"

@@ -1,0 +1,73 @@
+"""What a run shows while it works, on stderr: a bar on a terminal, one JSON object a line otherwise."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from pipelines.report.text import clip, visible
+
+
+class Progress(Protocol):
+    """What the stages tell of themselves."""
+
+    def stage(self, name: str, night: date | None = None) -> None:
+        """A stage begins."""
+
+    def update(self, text: str, share: float) -> None:
+        """Of the stage, this share (0 to 1) is done."""
+
+
+class _Lines:
+    """One JSON line for each stage; ASCII only, never content of the log."""
+
+    def __init__(self, run_id: str, cluster: str, now: Callable[[], datetime]) -> None:
+        self._fixed = {"run_id": run_id, "cluster": cluster}
+        self._now = now
+
+    def stage(self, name: str, night: date | None = None) -> None:
+        line = {"time": self._now().isoformat(timespec="seconds"), **self._fixed, "stage": name}
+        if night is not None:
+            line["night"] = night.isoformat()
+        sys.stderr.write(json.dumps(line) + "\n")
+
+    def update(self, text: str, share: float) -> None:
+        """Too fine for a log."""
+
+
+class _Bar:
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=1.0)
+
+    def stage(self, name: str, night: date | None = None) -> None:
+        self._bar.reset(self._task, description=f"{name} {night or ''}".strip())
+
+    def update(self, text: str, share: float) -> None:
+        self._bar.update(self._task, completed=min(share, 1.0), description=clip(visible(text), 48))
+
+
+@contextmanager
+def shown(run_id: str, cluster: str, now: Callable[[], datetime]) -> Iterator[Progress]:
+    """A bar if stderr is a terminal, else log lines."""
+    if not sys.stderr.isatty():
+        yield _Lines(run_id, cluster, now)
+        return
+    column = TextColumn("{task.description}", markup=False)
+    console = Console(stderr=True)
+    with Bar(column, BarColumn(), TimeElapsedColumn(), console=console, transient=True) as bar:
+        yield _Bar(bar)
+
+
+def complain(message: str) -> None:
+    """One line of error on stderr, safe for a terminal."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(Text("auditforest: " + visible(message)))

@@ -1,0 +1,201 @@
+"""The columns of the ranking, declared once: csv header, json keys and the tables of the page are made from it.
+
+Imports only the model. tests/report/test_columns.py loops over the declaration.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import TypeAlias
+
+from pipelines.report.model import Evidence, RankedPrincipal, Reason
+
+Cell: TypeAlias = "str | int | float | Sequence[Cell] | Mapping[str, Cell] | None"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the ranking."""
+
+    name: str
+    title: str
+    unit: str  # empty for a name or a ratio
+    meaning: str
+    cell: Callable[[RankedPrincipal], Cell]  # a value json can write; None where nothing is known
+    figure: bool = False  # stands among the small figures of a card
+    brief: bool = False  # stands in the table of the later ranks
+
+
+def utc(time: datetime | None) -> str | None:
+    """ISO 8601 in UTC with microseconds and a Z, or None."""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _reason(reason: Reason) -> Cell:
+    return {
+        "feature": reason.feature,
+        "meaning": reason.meaning,
+        "unit": reason.unit,
+        "value": reason.value,
+        "expected": reason.expected,
+        "usual": reason.usual,
+        "surprise": reason.surprise,
+        "share": reason.share,
+    }
+
+
+def _evidence(evidence: Evidence) -> Cell:
+    return {
+        "feature": evidence.feature,
+        "requests": evidence.requests,
+        "audit_ids": list(evidence.audit_ids),
+        "first_ts": utc(evidence.first_ts),
+        "last_ts": utc(evidence.last_ts),
+    }
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "rank",
+        "Rank",
+        "",
+        "1 is the strangest, by the median score over the seeds.",
+        attrgetter("rank"),
+        brief=True,
+    ),
+    Column(
+        "rank_lo",
+        "Best rank",
+        "",
+        "Lower end of the rank interval: the best rank over the seeds.",
+        attrgetter("rank_lo"),
+    ),
+    Column(
+        "rank_hi",
+        "Worst rank",
+        "",
+        "Upper end of the rank interval: the worst rank over the seeds.",
+        attrgetter("rank_hi"),
+    ),
+    Column(
+        "principal",
+        "Principal",
+        "",
+        "Who it is, under one name for all its sessions.",
+        attrgetter("principal"),
+        brief=True,
+    ),
+    Column(
+        "usernames",
+        "User names",
+        "",
+        "The user names of the log that were folded into this principal.",
+        lambda row: list(row.usernames),
+    ),
+    Column(
+        "type",
+        "Type",
+        "",
+        "Person, workload, system account, control plane, node or unauthenticated.",
+        attrgetter("type"),
+        brief=True,
+    ),
+    Column(
+        "peer_group",
+        "Peer group",
+        "",
+        "The principals it is compared with.",
+        attrgetter("peer_group"),
+    ),
+    Column(
+        "requests",
+        "Requests",
+        "requests",
+        "Its requests of the night, each counted once.",
+        attrgetter("requests"),
+        figure=True,
+        brief=True,
+    ),
+    Column(
+        "score",
+        "Score",
+        "",
+        "CoDisp times norm; higher is stranger.",
+        attrgetter("score"),
+        brief=True,
+    ),
+    Column(
+        "codisp",
+        "CoDisp",
+        "",
+        "Collusive displacement: how alone the row stands in the forest; at least 0, higher is stranger.",
+        attrgetter("codisp"),
+        figure=True,
+    ),
+    Column(
+        "norm",
+        "Norm",
+        "",
+        "Length of the row of weighted surprises: how much is unusual, all features together.",
+        attrgetter("norm"),
+        figure=True,
+    ),
+    Column(
+        "aws_score",
+        "AWS score",
+        "",
+        "The score as the forest of Amazon SageMaker defines it, for comparison.",
+        attrgetter("aws_score"),
+        figure=True,
+    ),
+    Column(
+        "one_in",
+        "One in",
+        "principal-nights",
+        "Such a score was met once in this many principal-nights of the archive. Ranks do not depend on it.",
+        attrgetter("one_in"),
+        figure=True,
+    ),
+    Column(
+        "reasons",
+        "Reasons",
+        "",
+        "The features that lifted the score most, with tonight's count and what was expected.",
+        lambda row: [_reason(reason) for reason in row.reasons],
+        brief=True,
+    ),
+    Column(
+        "evidence",
+        "Evidence",
+        "",
+        "For each reason the number of its requests, up to 20 audit IDs, and the first and last time.",
+        lambda row: [_evidence(evidence) for evidence in row.evidence],
+    ),
+    Column(
+        "marks",
+        "Marks",
+        "",
+        "What analysts marked, and what the job noted, about this principal.",
+        lambda row: list(row.marks),
+        brief=True,
+    ),
+    Column(
+        "first_seen",
+        "First seen",
+        "",
+        "First day (UTC) of this principal in the archive.",
+        lambda row: None if row.first_seen is None else row.first_seen.isoformat(),
+        figure=True,
+    ),
+    Column(
+        "history_nights",
+        "Own past",
+        "nights",
+        "Earlier nights on which this principal did anything.",
+        attrgetter("history_nights"),
+        figure=True,
+    ),
+)

@@ -1,0 +1,126 @@
+"""What a report is made of: one night's ranking and what is known about its making.
+
+Imports nothing of ours. Checked at birth, so the writers never meet a NaN, a naive time or a 21st audit ID.
+Tested in tests/report/test_model.py.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+
+MOST_AUDIT_IDS = 20
+
+
+def _check_finite(record: object) -> None:
+    for field in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{type(record).__name__}.{field.name}: {value}; expected a finite number")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One feature that lifted a principal's score."""
+
+    feature: str
+    meaning: str  # one sentence, from the catalogue
+    unit: str  # plural: requests, namespaces
+    value: int  # tonight
+    expected: float | None  # mean count a night in the reference that found it least strange
+    usual: float | None  # median of the principal's own earlier nights; None without one
+    surprise: float  # decades: expected less than once in 10**surprise nights
+    share: float | None  # of the score, 0 to 1
+
+    def __post_init__(self) -> None:
+        _check_finite(self)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The requests behind one feature, as audit IDs to look up in the archive."""
+
+    feature: str
+    requests: int
+    audit_ids: tuple[str, ...]  # the first of them, new items first
+    first_ts: datetime | None
+    last_ts: datetime | None
+
+    def __post_init__(self) -> None:
+        if len(self.audit_ids) > MOST_AUDIT_IDS:
+            raise ValueError(f"{len(self.audit_ids)} audit IDs; expected at most {MOST_AUDIT_IDS}")
+        for time in (self.first_ts, self.last_ts):
+            if time is not None and time.utcoffset() != timedelta(0):
+                raise ValueError(f"{time}; expected an aware time in UTC")
+
+
+@dataclass(frozen=True)
+class RankedPrincipal:
+    """One row of the ranking; the fields are its columns, columns.py says what each means."""
+
+    rank: int
+    rank_lo: int | None
+    rank_hi: int | None
+    principal: str
+    usernames: tuple[str, ...]
+    type: str
+    peer_group: str
+    requests: int
+    score: float
+    codisp: float
+    norm: float
+    aws_score: float | None
+    one_in: float | None
+    reasons: tuple[Reason, ...]
+    evidence: tuple[Evidence, ...]
+    marks: tuple[str, ...]
+    first_seen: date | None
+    history_nights: int
+
+    def __post_init__(self) -> None:
+        _check_finite(self)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What became of every event that was read; read = archived + duplicate + quarantined + outside."""
+
+    read: int
+    archived: int
+    duplicate: int
+    quarantined: int
+    outside: int  # of the nights asked for
+    collisions: int  # one identity, two contents; both are archived
+    truncated: int  # archived, but cut short at the source
+    hours_seen: tuple[int, ...]  # 0 to 23 UTC, with at least one event
+    blind: tuple[str, ...]  # features this source cannot show
+
+    def __post_init__(self) -> None:
+        if strange := sorted(set(self.hours_seen) - set(range(24))):
+            raise ValueError(f"hours_seen holds {strange}; expected 0 to 23")
+
+    @property
+    def missing_hours(self) -> tuple[int, ...]:
+        """The hours of the UTC day without a single event, ascending."""
+        return tuple(hour for hour in range(24) if hour not in self.hours_seen)
+
+    @property
+    def accounted(self) -> int:
+        """Events whose fate is known; equal to `read`, or something was lost."""
+        return self.archived + self.duplicate + self.quarantined + self.outside
+
+
+@dataclass(frozen=True)
+class Night:
+    """All that one night's reports show; `ranked` in the order of rank."""
+
+    cluster: str
+    date: date
+    generation: int
+    coverage: Coverage
+    history_nights: int
+    history_expected: int
+    ranked: tuple[RankedPrincipal, ...]
+    notices: tuple[str, ...]
+    seed: int
+    trees: int
+    version: str

@@ -1,0 +1,122 @@
+"""Numbers turned into the sentences an analyst reads, the same on the page and on the terminal.
+
+Nothing here is escaped: the writers do that. Tested in tests/report/test_sentences.py.
+"""
+
+import math
+
+from pipelines.report.model import Coverage, Night, Reason
+
+CAP = 30  # decades; a surprise is never told as more
+NOTHING = "\N{EN DASH}"
+SCORE = (
+    "Score = CoDisp times norm: how alone a principal stands in the forest, multiplied by how much about it is unusual;"
+    " higher is stranger."
+)
+
+
+def figure(value: float | None) -> str:
+    """Three significant digits, thousands grouped; a dash where there is no number."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def counted(value: int, unit: str) -> str:
+    """A count with its plural unit, which loses its ending for 1: `1 request`, `41 requests`."""
+    if value != 1:
+        return f"{value:,} {unit}"
+    for many, one in (("ies", "y"), ("sses", "ss"), ("s", "")):
+        if unit.endswith(many):
+            return f"1 {unit.removesuffix(many)}{one}"
+    return f"1 {unit}"
+
+
+def nights(surprise: float) -> str:
+    """10**surprise at two significant digits: `3,200`, `1.5 million`, `2.4 x 10^15`, `at least 10^30`."""
+    if surprise >= CAP:
+        return f"at least 10^{CAP}"
+    exponent = math.floor(surprise)
+    mantissa = round(10 ** (surprise - exponent), 1)
+    if mantissa >= 10:
+        mantissa, exponent = 1.0, exponent + 1
+    for decades, word in ((9, "billion"), (6, "million")):
+        if decades <= exponent < decades + 3:
+            return f"{mantissa * 10 ** (exponent - decades):.3g} {word}"
+    if exponent < 6:
+        return f"{mantissa * 10**exponent:,.0f}"
+    return f"{mantissa:g} \N{MULTIPLICATION SIGN} 10^{exponent}"
+
+
+def rarity(surprise: float) -> str:
+    """How seldom a count like this was expected, as the end of a sentence."""
+    if 10**surprise < 2:
+        return "not rare on its own"
+    return f"expected less than once in {nights(surprise)} nights"
+
+
+def habit(usual: float | None) -> str:
+    """What the principal's own earlier nights held."""
+    return "no earlier night of its own" if usual is None else f"usually {figure(usual)} a night"
+
+
+def reason_sentence(reason: Reason) -> str:
+    """`Secrets read with success: 41 requests; usually 0 a night; expected less than once in 3,200 nights`."""
+    what = reason.meaning.rstrip(". ")
+    tonight = counted(reason.value, reason.unit)
+    return f"{what}: {tonight}; {habit(reason.usual)}; {rarity(reason.surprise)}"
+
+
+def hour_list(hours: tuple[int, ...]) -> str:
+    """`05, 06, 07`."""
+    return ", ".join(f"{hour:02d}" for hour in hours)
+
+
+def hours_sentence(coverage: Coverage) -> str:
+    """How many hours of the UTC day hold an event, and which do not."""
+    missing = coverage.missing_hours
+    seen = f"{24 - len(missing)} of 24 hours seen"
+    return f"{seen} (no event in {hour_list(missing)} UTC)" if missing else seen
+
+
+def coverage_line(night: Night) -> str:
+    """What became of every event read, and which hours they cover, in one line."""
+    it = night.coverage
+    return (
+        f"{counted(it.read, 'events')} read = {it.archived:,} archived + {it.duplicate:,} duplicate"
+        f" + {it.quarantined:,} quarantined + {it.outside:,} outside the night; {hours_sentence(it)};"
+        f" {it.truncated:,} truncated; {counted(it.collisions, 'collisions')}"
+    )
+
+
+def notices(night: Night) -> tuple[str, ...]:
+    """What to know before reading a rank: doubts that follow from the night's numbers, then its own notices."""
+    return (*_doubts(night), *night.notices)
+
+
+def _doubts(night: Night) -> list[str]:
+    doubts = []
+    it = night.coverage
+    if it.read != it.accounted:
+        doubts.append(
+            f"The counts do not add up: {it.read:,} events read, {it.accounted:,} accounted for."
+            " Events may be missing from this ranking."
+        )
+    if it.missing_hours:
+        doubts.append(
+            f"No event in {counted(len(it.missing_hours), 'hours')} of the day"
+            f" ({hour_list(it.missing_hours)} UTC): what was done then is not in this ranking."
+        )
+    if night.history_nights == 0:
+        doubts.append(
+            "No earlier night: everyone is compared with tonight's other principals only,"
+            " so what is normal for one of them may stand high."
+        )
+    elif night.history_nights < night.history_expected:
+        doubts.append(
+            f"Only {counted(night.history_nights, 'earlier nights')} of the {night.history_expected} expected:"
+            " what is usual is not well known yet, so more of what ranks high may be harmless."
+        )
+    return doubts

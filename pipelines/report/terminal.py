@@ -1,0 +1,39 @@
+"""The first ranks on a terminal. Text from the log is drawn, never interpreted.
+
+Tested in tests/report/test_terminal.py.
+"""
+
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.report.model import Night
+from pipelines.report.sentences import NOTHING, coverage_line, figure, reason_sentence
+from pipelines.report.text import clip, shown_name, visible
+
+__all__ = ["coverage_line", "ranking_table"]
+
+_NAME = 60
+_REASON = 300
+
+
+def ranking_table(night: Night, top: int = 10) -> Table:
+    """The first `top` principals with score, requests and first reason."""
+    table = Table(title=_text(f"{night.cluster}, night of {night.date.isoformat()}"), title_justify="left")
+    for title in ("Rank", "Principal", "Type", "Score", "Requests", "First reason"):
+        number = title in ("Rank", "Score", "Requests")
+        table.add_column(
+            Text(title),
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+        )
+    for row in night.ranked[:top]:
+        reason = reason_sentence(row.reasons[0]) if row.reasons else NOTHING
+        cells = (figure(row.rank), shown_name(row.principal, _NAME), row.type, figure(row.score))
+        table.add_row(*map(_text, (*cells, figure(row.requests), clip(reason, _REASON))))
+    return table
+
+
+def _text(value: str) -> Text:
+    # a Text is not markup: "[bold]" and "[link=...]" stay letters
+    return Text(visible(value))

@@ -1,0 +1,93 @@
+"""The features stage: a night's events become items and principal_days, judged by the nights before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from features.catalogue import HASH, NAMES
+from features.days import count, prepare
+from features.history import Counts, surprises
+from features.matrix import counts_of, with_surprises
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
+from pipelines.commits import Commit
+from pipelines.errors import EmptyNightError
+from pipelines.stages.history import History, history
+from pipelines.stages.origin import code, unchanged
+
+NO_PAST = Counts(np.empty(0, dtype=object), np.empty(0, dtype=object), np.empty((0, len(NAMES))))
+
+
+def events_of(archive: Archive, night: date) -> Commit:
+    """The night's committed events.
+
+    Raises:
+        EmptyNightError: none were archived.
+    """
+    commit = archive.newest(EVENTS, night)
+    if commit is None:
+        raise EmptyNightError(
+            f"{archive.store.url}: no event of {archive.cluster} is archived for {night}; "
+            f"run 'auditforest export --cluster {archive.cluster} --date {night} --source ...'"
+        )
+    return commit
+
+
+@contextmanager
+def requests_of(archive: Archive, engine: duckdb.DuckDBPyConnection, commit: Commit, past: History) -> Iterator[None]:
+    """The engine with the night's `requests`, `items` and `new_items` in it."""
+    with archive.files(commit) as parts:
+        names = ", ".join("'" + str(p).replace("'", "''") + "'" for p in parts)
+        engine.execute(
+            f"CREATE OR REPLACE TEMP VIEW events AS SELECT * FROM read_parquet([{names}], hive_partitioning = false)"
+        )
+        earlier = past.items
+        if earlier is None:
+            empty = pa.schema([(name, pa.string()) for name in ("principal", "type", "kind", "item")])
+            earlier = empty.empty_table()
+        engine.register("past_items", earlier)
+        prepare(engine)
+        yield
+        engine.unregister("past_items")
+
+
+def features(archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, length: int) -> Derived:
+    """The night's principal_days, made now or found as they would be made.
+
+    Raises:
+        EmptyNightError: no event of the night is archived.
+        DataError: the archive is damaged.
+    """
+    commit = events_of(archive, night)
+    past = history(archive, night, length)
+    origin = {"events": commit.sha256, "history": past.origin, "length": length, "code": dict(code())}
+    found = unchanged(archive, PRINCIPAL_DAYS, night, origin)
+    if found is not None and unchanged(archive, ITEMS, night, origin) is not None:
+        return found
+    with requests_of(archive, engine, commit, past):
+        counted = count(engine)
+    earlier = past.days
+    judged = surprises(counts_of(counted.days), NO_PAST if earlier is None else counts_of(earlier))
+    days = with_surprises(counted.days, judged)
+    meta: dict[str, Any] = {
+        "night": night.isoformat(),
+        "cluster": archive.cluster,
+        "generation": commit.generation,
+        "catalogue": HASH,
+        "origin": origin,
+        "blind": list(counted.blind),
+        "left_out": counted.left_out,
+        "counts": asdict(commit.counts),
+        "history_nights": len(past.nights),
+        "notices": list(past.notices),
+    }
+    archive.replace(ITEMS, night, counted.items, meta | {"table": ITEMS})
+    digest = archive.replace(PRINCIPAL_DAYS, night, days, meta | {"table": PRINCIPAL_DAYS})
+    return Derived(days, meta, digest)

@@ -1,0 +1,77 @@
+"""The earlier nights a night is compared with, as their tables stand now. Nothing later is ever read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from features.catalogue import HASH
+from pipelines.archive import ITEMS, PRINCIPAL_DAYS, Archive, Derived
+
+
+@dataclass(frozen=True)
+class PastNight:
+    """One earlier night's tables."""
+
+    night: date
+    days: Derived
+    items: Derived
+
+
+@dataclass(frozen=True)
+class History:
+    """Earlier nights in order, and what is wrong with those left out."""
+
+    nights: tuple[PastNight, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def days(self) -> pa.Table | None:
+        """All principal-nights, or None without a past."""
+        return pa.concat_tables([_plain(n.days.table) for n in self.nights]) if self.nights else None
+
+    @property
+    def items(self) -> pa.Table | None:
+        """All items, or None without a past."""
+        return pa.concat_tables([_plain(n.items.table) for n in self.nights]) if self.nights else None
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Hashes of every table read, by night."""
+        return {n.night.isoformat(): [n.days.sha256, n.items.sha256] for n in self.nights}
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    return table.replace_schema_metadata(None)
+
+
+def history(archive: Archive, night: date, length: int) -> History:
+    """The nights with counts among the `length` dates before this one.
+
+    A night counted by another catalogue, or whose two tables are of different generations, is left out and named.
+    """
+    found, notices = [], []
+    for back in range(length, 0, -1):
+        earlier = night - timedelta(days=back)
+        days, items = archive.derived(PRINCIPAL_DAYS, earlier), archive.derived(ITEMS, earlier)
+        if days is None and items is None:
+            continue
+        if problem := _problem(days, items):
+            mend = f"run 'auditforest features --cluster {archive.cluster} --date {earlier}'"
+            notices.append(f"{earlier} is not in the history: {problem}; {mend}")
+        elif days is not None and items is not None:
+            found.append(PastNight(earlier, days, items))
+    return History(tuple(found), tuple(notices))
+
+
+def _problem(days: Derived | None, items: Derived | None) -> str | None:
+    if days is None or items is None:
+        return f"its table of {'principal days' if days is None else 'items'} is missing"
+    if days.meta["generation"] != items.meta["generation"]:
+        return f"its tables are of generations {days.meta['generation']} and {items.meta['generation']}"
+    if days.meta["catalogue"] != HASH:
+        return "its features were counted by another catalogue"
+    return None

@@ -1,0 +1,96 @@
+"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names, made from the ranking alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from features.catalogue import feature
+from pipelines.archive import RANKING, Archive, Derived
+from pipelines.commits import folder
+from pipelines.errors import DataError
+from pipelines.report.html import report_html
+from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
+from pipelines.report.ranking_json import ranking_json
+from pipelines.report.table_csv import ranking_csv
+
+REPORTS = "reports"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A night's report: what it says, where it stands and the hash of each file."""
+
+    night: Night
+    html: str
+    files: dict[str, str]
+
+
+def report(archive: Archive, night: date) -> Published:
+    """Write the night's three reports; the same ranking gives the same bytes.
+
+    Raises:
+        DataError: the night was not ranked yet, or its ranking is damaged.
+    """
+    ranking = archive.derived(RANKING, night)
+    if ranking is None:
+        raise DataError(
+            f"{archive.store.url}: {archive.cluster}, {night}: the night is not ranked yet; "
+            f"run 'auditforest score --cluster {archive.cluster} --date {night}'"
+        )
+    said = night_of(ranking)
+    where = folder(REPORTS, archive.cluster, night)
+    bodies = {
+        "ranking.csv": ranking_csv(said),
+        "ranking.json": ranking_json(said),
+        "report.html": report_html(said),
+    }
+    files = {name: archive.publish(f"{where}/{name}", body.encode()) for name, body in bodies.items()}
+    return Published(said, f"{where}/report.html", files)
+
+
+def night_of(ranking: Derived) -> Night:
+    """A ranking as the report's own words."""
+    meta = ranking.meta
+    counts = meta["counts"]
+    fields = ("read", "archived", "duplicate", "quarantined", "outside", "collisions", "truncated")
+    return Night(
+        cluster=meta["cluster"],
+        date=date.fromisoformat(meta["night"]),
+        generation=meta["generation"],
+        coverage=Coverage(
+            **{name: counts[name] for name in fields},
+            hours_seen=tuple(counts["hours_seen"]),
+            blind=tuple(meta["blind"]),
+        ),
+        history_nights=meta["history_nights"],
+        history_expected=meta["history_wanted"],
+        ranked=tuple(_principal(row) for row in ranking.table.to_pylist()),
+        notices=tuple(meta["notices"]),
+        seed=meta["seed"],
+        trees=meta["trees"],
+        version=meta["version"],
+    )
+
+
+def _principal(row: dict[str, Any]) -> RankedPrincipal:
+    reasons = tuple(_reason(r) for r in row["reasons"])
+    proof = tuple(_evidence(e) for e in row["evidence"])
+    lists = {"usernames": tuple(row["usernames"]), "marks": tuple(row["marks"]), "reasons": reasons, "evidence": proof}
+    return RankedPrincipal(**(row | lists))
+
+
+def _reason(row: dict[str, Any]) -> Reason:
+    declared = feature(row["feature"])
+    return Reason(meaning=declared.meaning, unit=declared.unit, **row)
+
+
+def _evidence(row: dict[str, Any]) -> Evidence:
+    return Evidence(
+        row["feature"], row["requests"], tuple(row["audit_ids"]), _utc(row["first_ts"]), _utc(row["last_ts"])
+    )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.astimezone(UTC)

@@ -1,0 +1,164 @@
+"""The score stage: tonight's rows against a forest grown on the nights before, ranked, with reasons and evidence."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.catalogue import FEATURES, HASH, Feature
+from features.evidence import evidence
+from features.history import Surprises, surprises
+from features.matrix import counts_of, rows_of
+from models.base import Detector
+from models.rank import ranks
+from models.reference import ReferenceForest
+from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
+from pipelines.config import ForestConfig
+from pipelines.errors import DataError
+from pipelines.ranking import SCHEMA
+from pipelines.stages.features import NO_PAST, events_of, requests_of
+from pipelines.stages.history import History, history
+from pipelines.stages.origin import code, unchanged
+
+MAX_REASONS = 5
+
+Floats = npt.NDArray[np.float64]
+
+
+def forest(config: ForestConfig) -> Detector:
+    """The detector a configuration asks for."""
+    return ReferenceForest(config.trees, config.sample_size, random_state=config.seed)
+
+
+def score(
+    archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, length: int, wanted: int, config: ForestConfig
+) -> Derived:
+    """The night's ranking, made now or found as it would be made.
+
+    Raises:
+        EmptyNightError: no event of the night is archived.
+        DataError: the night was not counted yet, or from other events than are archived now.
+    """
+    commit = events_of(archive, night)
+    days = _days(archive, night, commit.sha256)
+    past = history(archive, night, length)
+    origin = {
+        "days": days.sha256,
+        "history": past.origin,
+        "forest": config.model_dump(mode="json"),
+        "wanted": wanted,
+        "code": dict(code()),
+    }
+    found = unchanged(archive, RANKING, night, origin)
+    if found is not None:
+        return found
+    with requests_of(archive, engine, commit, past):
+        table = _rank(engine, night, days.table, past, config)
+    kept = ("night", "cluster", "generation", "counts", "blind", "left_out", "history_nights")
+    meta = {name: days.meta[name] for name in kept} | {
+        "table": RANKING,
+        "origin": origin,
+        "history_wanted": wanted,
+        "notices": list(past.notices),
+        "seed": config.seed,
+        "trees": config.trees,
+        "version": code()["auditforest"],
+    }
+    return Derived(table, meta, archive.replace(RANKING, night, table, meta))
+
+
+def _days(archive: Archive, night: date, events: str) -> Derived:
+    days = archive.derived(PRINCIPAL_DAYS, night)
+    mend = f"run 'auditforest features --cluster {archive.cluster} --date {night}'"
+    where = f"{archive.store.url}: {archive.cluster}, {night}"
+    if days is None:
+        raise DataError(f"{where}: the night has no counts yet; {mend}")
+    if days.meta["origin"]["events"] != events or days.meta["catalogue"] != HASH:
+        raise DataError(f"{where}: the counts are of other events or another catalogue than now; {mend}")
+    return days
+
+
+def _rank(
+    engine: duckdb.DuckDBPyConnection, night: date, days: pa.Table, past: History, config: ForestConfig
+) -> pa.Table:
+    rows, before = rows_of(days), past.days
+    training = rows if before is None else rows_of(before)
+    codisp = forest(config).fit(training).codisp(rows)
+    norm: Floats = np.sqrt(np.square(rows).sum(axis=1))
+    total = codisp * norm
+    judged = surprises(counts_of(days), NO_PAST if before is None else counts_of(before))
+    reasons = [_reasons(rows[i], i, days, judged) for i in range(days.num_rows)]
+    proof = _evidence(engine, days["principal"].to_pylist(), reasons)
+    seen = _first_seen(past)
+    place = ranks(total)
+    records = []
+    for i, principal in enumerate(days["principal"].to_pylist()):
+        records.append(
+            {
+                "rank": int(place[i]),
+                "principal": principal,
+                "usernames": days["usernames"][i].as_py(),
+                "type": days["type"][i].as_py(),
+                "peer_group": days["peer_group"][i].as_py(),
+                "requests": days["requests"][i].as_py(),
+                "score": float(total[i]),
+                "codisp": float(codisp[i]),
+                "norm": float(norm[i]),
+                "reasons": reasons[i],
+                "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
+                "marks": [],
+                "first_seen": seen.get(principal, night),
+                "history_nights": int(judged.nights[i]),
+            }
+        )
+    records.sort(key=lambda r: (r["rank"], r["principal"]))
+    return pa.Table.from_pylist(records, SCHEMA)
+
+
+def _reasons(row: Floats, i: int, days: pa.Table, judged: Surprises) -> list[dict[str, Any]]:
+    """The features that stick out most: largest terms of the row, earlier declared first on a tie."""
+    order = np.argsort(-row, kind="stable")[:MAX_REASONS]
+    found = []
+    for at in order[row[order] > 0]:
+        usual = judged.usual[i, at]
+        found.append(
+            {
+                "feature": FEATURES[at].name,
+                "value": days[FEATURES[at].name][i].as_py(),
+                "expected": float(judged.expected[i, at]),
+                "usual": None if np.isnan(usual) else float(usual),
+                "surprise": float(judged.least[i, at]),
+                "share": None,
+            }
+        )
+    return found
+
+
+def _evidence(
+    engine: duckdb.DuckDBPyConnection, principals: Sequence[str], reasons: Sequence[Sequence[Mapping[str, Any]]]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By feature and principal: the evidence record."""
+    wanted: dict[Feature, list[str]] = defaultdict(list)
+    declared = {f.name: f for f in FEATURES}
+    for principal, found in zip(principals, reasons, strict=True):
+        for reason in found:
+            wanted[declared[reason["feature"]]].append(principal)
+    return {
+        f.name: {row.pop("principal"): {"feature": f.name} | row for row in evidence(engine, f, names).to_pylist()}
+        for f, names in wanted.items()
+    }
+
+
+def _first_seen(past: History) -> dict[str, date]:
+    seen: dict[str, date] = {}
+    for earlier in past.nights:
+        for principal in earlier.days.table["principal"].to_pylist():
+            seen.setdefault(principal, earlier.night)
+    return seen
