@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 
 def ranks(score: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -16,4 +15,6 @@ def ranks(score: NDArray[np.float64]) -> NDArray[np.int64]:
     missing = np.flatnonzero(np.isnan(score))
     if len(missing):
         raise ValueError(f"score {missing[0]}: found NaN; expected a number")
-    return rankdata(-np.asarray(score), method="min").astype(np.int64)
+    lower = -np.asarray(score, dtype=np.float64)
+    place: NDArray[np.int64] = np.searchsorted(np.sort(lower), lower, side="left").astype(np.int64) + 1
+    return place
