@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, gammainc
+from scipy.special import betainc, betaincc, gammainc
 
 Floats = npt.NDArray[np.float64]
+Columns = npt.NDArray[np.bool_]
 
 CAP = 30.0
 """Decades; beyond it all is equally impossible."""
@@ -78,38 +79,42 @@ def decades(counts: Floats, mean: Floats, variance: Floats) -> Floats:
     Returns:
         0 to CAP; 0 where the count is 0 or NaN.
     """
-    x = np.nan_to_num(counts)
+    found = np.zeros(counts.shape)
+    some = counts > 0
+    found[some] = np.clip(-np.log10(np.maximum(_tail(counts[some], mean[some], variance[some]), 10.0**-CAP)), 0.0, CAP)
+    return found
+
+
+def _tail(x: Floats, mean: Floats, variance: Floats) -> Floats:
+    """P(X >= x) for counts of 1 or more."""
     spread = variance - mean
     poisson = spread <= 1e-9 * mean
     size = np.square(mean) / np.where(poisson, 1.0, spread)
     with np.errstate(under="ignore"):
-        tail = np.where(
-            poisson,
-            gammainc(np.maximum(x, 1.0), mean),
-            betainc(np.maximum(x, 1.0), size, mean / (mean + size)),
+        # both are the same tail; each is exact where its last argument is the smaller part of 1
+        binomial = np.where(
+            mean < size, betainc(x, size, mean / (mean + size)), betaincc(size, x, size / (mean + size))
         )
-    found = -np.log10(np.maximum(tail, 10.0**-CAP))
-    return np.where(x > 0, np.clip(found, 0.0, CAP), 0.0)
+        return np.where(poisson, gammainc(x, mean), binomial)
 
 
 def surprises(tonight: Counts, past: Counts) -> Surprises:
-    """Tonight's counts judged by the past; with no past at all, each principal by tonight's others.
+    """Tonight's counts judged by the past; what no night of it counted, each principal by tonight's others.
 
     Args:
         tonight: (n, features). past: (m, features), earlier nights only; m may be 0.
     """
-    alone = not len(past.principals)
+    unknown: Columns = np.asarray(np.isnan(past.values).all(axis=0))
     cluster = _cluster(tonight, past)
-    peers = _peers(tonight, past, cluster)
+    peers = _peers(tonight, past, unknown, cluster)
     groups = _groups(past.principals)
     own, usual, nights = _own(tonight, past, groups, peers, _dispersion(past, groups, tonight))
-    references = (own, peers, cluster)
+    references = (_either(~unknown, own, peers), peers, cluster)
     found = np.stack([r.surprise(tonight.values) for r in references])
     deciding = np.argmin(found, axis=0)
     means = np.stack([r.mean for r in references])
     expected = np.take_along_axis(means, deciding[None], axis=0)[0]
-    own_found = found[1] if alone else found[0]
-    return Surprises(own_found, found[1], found[2], expected, usual, nights)
+    return Surprises(found[0], found[1], found[2], expected, usual, nights)
 
 
 def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:
@@ -126,13 +131,14 @@ def _reference(number: Floats, total: Floats, squares: Floats) -> Reference:
     return Reference(mean, np.maximum(variance, mean + DISPERSION[0] * np.square(mean)))
 
 
+def _either(where: Columns, this: Reference, other: Reference) -> Reference:
+    """One reference in these columns, the other elsewhere."""
+    return Reference(np.where(where, this.mean, other.mean), np.where(where, this.variance, other.variance))
+
+
 def _cluster(tonight: Counts, past: Counts) -> Reference:
-    if len(past.principals):
-        number, total, squares = _moments(past.values)
-        one = _reference(number, total, squares)
-        shape = tonight.values.shape
-        return Reference(np.broadcast_to(one.mean, shape), np.broadcast_to(one.variance, shape))
-    return _others(tonight.values)
+    number, total, squares = _moments(past.values)
+    return _either(number > 0, _reference(number, total, squares), _others(tonight.values))
 
 
 def _others(values: Floats) -> Reference:
@@ -143,17 +149,17 @@ def _others(values: Floats) -> Reference:
     return _reference(number - seen, total - own, squares - np.square(own))
 
 
-def _peers(tonight: Counts, past: Counts, cluster: Reference) -> Reference:
-    mean, variance = cluster.mean.copy(), cluster.variance.copy()
+def _peers(tonight: Counts, past: Counts, unknown: Columns, cluster: Reference) -> Reference:
+    mean, variance = np.empty_like(cluster.mean), np.empty_like(cluster.mean)
     for kind in sorted(set(tonight.types)):
         rows = tonight.types == kind
-        if len(past.principals):
-            before = past.values[past.types == kind]
-            found = _reference(*_moments(before)) if len(before) else None
-        else:
-            found = _others(tonight.values[rows]) if rows.sum() > 1 else None
-        if found is not None:
-            mean[rows], variance[rows] = found.mean, found.variance
+        number, total, squares = _moments(past.values[past.types == kind])
+        found = _either(
+            number > 0, _reference(number, total, squares), Reference(cluster.mean[rows], cluster.variance[rows])
+        )
+        if rows.sum() > 1:
+            found = _either(~unknown, found, _others(tonight.values[rows]))
+        mean[rows], variance[rows] = found.mean, found.variance
     return Reference(mean, variance)
 
 
@@ -177,8 +183,8 @@ def _dispersion(past: Counts, groups: dict[str, npt.NDArray[np.int64]], tonight:
             mean = total / np.maximum(number, 1.0)
             within += np.maximum(squares - number * np.square(mean), 0.0)
             freedom += np.maximum(number - 1.0, 0.0)
-            squared += number * np.square(mean)
-            nights += number
+            squared += np.where(number > 1, number * np.square(mean), 0.0)
+            nights += np.where(number > 1, number, 0.0)
         variance = within / np.maximum(freedom, 1.0)
         mean_square = squared / np.maximum(nights, 1.0)
         level = np.sqrt(mean_square)
@@ -204,13 +210,15 @@ def _own(
         mean[i] = (total + PSEUDO_NIGHTS * peers.mean[i]) / (number + PSEUDO_NIGHTS)
         spread = mean[i] + dispersion[kind] * np.square(mean[i])
         if len(rows) >= _FEW_NIGHTS:
-            weight = number / (number + PSEUDO_NIGHTS)
+            weight = np.where(number < _FEW_NIGHTS, 0.0, number / (number + PSEUDO_NIGHTS))
             plain = total / np.maximum(number, 1.0)
             measured = np.maximum(squares / np.maximum(number, 1.0) - np.square(plain), 0.0)
             spread = weight * measured + (1.0 - weight) * spread
         variance[i] = spread
         nights[i] = len(rows)
-        if len(rows):
-            with np.errstate(invalid="ignore"):
-                usual[i] = np.median(before, axis=0)
+        seen = number > 0
+        if seen.any():
+            # nanmedian is far slower, and few nights are blind
+            median = np.nanmedian if np.isnan(before).any() else np.median
+            usual[i, seen] = median(before[:, seen], axis=0)
     return Reference(mean, variance), usual, nights

@@ -24,6 +24,7 @@ CONTROLLERS = (
 MACHINE_SESSIONS = (
     "EKSGetTokenAuth",
     "botocore-session-[0-9]+",
+    "aws-(?:go-sdk|sdk-java|sdk-js|sdk-js-session)-[0-9]+",
     "i-[0-9a-f]+",
     "[0-9]+",
     "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
@@ -37,13 +38,15 @@ _ROLE = "^arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:.*/)?([^/]+)$"
 _USER = "^arn:aws[a-z-]*:iam::([0-9]{12}):user/(?:.*/)?([^/]+)$"
 _ACCOUNT = f"coalesce(nullif(regexp_extract(iam_role_arn, '{_ROLE}', 1), ''), regexp_extract(username, '{_STS}', 1))"
 _ROLE_NAME = f"coalesce(nullif(regexp_extract(iam_role_arn, '{_ROLE}', 2), ''), regexp_extract(username, '{_STS}', 2))"
-_SESSION = f"coalesce(session_name, nullif(regexp_extract(username, '{_STS}', 3), ''))"
+_SESSION = f"coalesce(nullif(session_name, ''), nullif(regexp_extract(username, '{_STS}', 3), ''))"
 _MACHINE = f"regexp_full_match({_SESSION}, '{'|'.join(MACHINE_SESSIONS)}')"
 _IAM_USER = "coalesce(iam_role_arn, username)"
 _OWN_FORMS = "^(iam-role:|iam-user:|node-group:|user:|unauthenticated$)"
 _CONTROLLERS = ", ".join(f"'system:serviceaccount:kube-system:{c}'" for c in CONTROLLERS)
 # a name such as pr-123 or build-7f9c2d4e81 lives for hours: its successors are the same principal
-_HASHED = "^(system:serviceaccount:[^:]*-)[a-f0-9]*[0-9][a-f0-9]{6,}:"
+# seven or more hex digits, a decimal one among them lest a word be taken for a hash; RE2 has no look-ahead
+_HASH = "|".join([*(f"[a-f]{{{n}}}[0-9][a-f0-9]{{{6 - n},}}" for n in range(6)), "[a-f]{6,}[0-9][a-f0-9]*"])
+_HASHED = f"^(system:serviceaccount:[^:]*-)(?:{_HASH}):"
 _NUMBERED = "^(system:serviceaccount:[^:]*-)[0-9]+:"
 _EPHEMERAL = f"regexp_replace(regexp_replace(username, '{_HASHED}', '\\1*:'), '{_NUMBERED}', '\\1*:')"
 
@@ -113,6 +116,8 @@ RULES: tuple[Rule, ...] = (
             Example("system:serviceaccount:shop:cart", "system:serviceaccount:shop:cart"),
             Example("system:serviceaccount:pr-*:runner", "system:serviceaccount:pr-123:runner"),
             Example("system:serviceaccount:build-*:ci", "system:serviceaccount:build-7f9c2d4e81:ci"),
+            Example("system:serviceaccount:build-*:ci", "system:serviceaccount:build-abcdef1:ci"),
+            Example("system:serviceaccount:team-defaced:ci", "system:serviceaccount:team-defaced:ci"),
             Example("system:serviceaccount:team-decade:ci", "system:serviceaccount:team-decade:ci"),
         ),
     ),
@@ -131,6 +136,7 @@ RULES: tuple[Rule, ...] = (
             for session in (
                 "EKSGetTokenAuth",
                 "botocore-session-1700000000",
+                "aws-go-sdk-1700000000123456789",
                 "i-0abcdef",
                 "1690000000",
                 "0f8fad5b-d9cb-469f-a165-70867728950e",

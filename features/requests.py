@@ -53,7 +53,7 @@ SELECT audit_id, stage, username, impersonated_user, verb, code, decision, level
   coalesce(resource || coalesce('.' || api_group, '') || coalesce('/' || subresource, ''), 'url') AS object,
   {_ADDRESS} AS address,
   {_NETWORK} AS network,
-  coalesce({_ADDRESS} <> '' AND NOT regexp_matches({_ADDRESS}, '{_PRIVATE}'), false) AS is_public,
+  coalesce(({_IPV4} OR contains({_ADDRESS}, ':')) AND NOT regexp_matches({_ADDRESS}, '{_PRIVATE}'), false) AS is_public,
   coalesce(nullif({_AGENT}, ''), 'none') AS agent,
   privileged OR host_pid OR host_network OR host_ipc OR host_path AS host_access,
   token_expiration_s, binding_role, binding_subjects,

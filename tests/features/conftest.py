@@ -1,0 +1,155 @@
+"""Nights for the tests of features/: builder events through the real parser, counted on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from builders import NIGHT, event, lines
+
+from features.days import Counted, count, prepare
+from features.requests import REQUESTS
+from pipelines.parse import Batch, parse
+
+KEY = ("principal", "type", "kind", "item")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Night:
+    """A counted night; the engine holds it until the next one is made."""
+
+    engine: duckdb.DuckDBPyConnection
+    counted: Counted
+    requests: list[Row]
+    new_items: list[Row]
+
+    @property
+    def days(self) -> dict[str, Row]:
+        return {row["principal"]: row for row in self.counted.days.to_pylist()}
+
+    @property
+    def items(self) -> list[tuple[str, ...]]:
+        return [tuple(row[name] for name in KEY) for row in self.counted.items.to_pylist()]
+
+    def news(self, kind: str) -> dict[str, tuple[int, int, int]]:
+        """By principal: its shares of new items of this kind, in billionths, for itself, its type and the cluster."""
+        shares: dict[str, tuple[int, int, int]] = {}
+        for row in self.new_items:
+            if row["kind"] == kind:
+                old = shares.get(row["principal"], (0, 0, 0))
+                new = (row["principal_share"], row["type_share"], row["cluster_share"])
+                shares[row["principal"]] = (old[0] + new[0], old[1] + new[1], old[2] + new[2])
+        return shares
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def archived(engine: duckdb.DuckDBPyConnection) -> Callable[[Iterable[Mapping[str, Any]]], None]:
+    """Makes events the view `events`."""
+
+    def make(events: Iterable[Mapping[str, Any]]) -> None:
+        parsed = parse(engine, Batch("test", 0, lines(events)))
+        assert not parsed.quarantine.num_rows
+        engine.register("events", parsed.rows)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def requests(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., list[Row]]:
+    """Folds events to requests; times are texts."""
+
+    def make(*events: Mapping[str, Any]) -> list[Row]:
+        archived(events)
+        return engine.sql(f"SELECT * FROM ({REQUESTS}) ORDER BY ALL").to_arrow_table().to_pylist()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def night(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., Night]:
+    """Counts a night of events against past items, given as (principal, type, kind, item)."""
+
+    def make(*events: Mapping[str, Any], past: Iterable[tuple[str, ...]] = ()) -> Night:
+        archived(events)
+        columns = list(zip(*past, strict=True)) or [()] * len(KEY)
+        known = {name: pa.array(column, pa.string()) for name, column in zip(KEY, columns, strict=True)}
+        engine.register("past_items", pa.table(known))
+        prepare(engine)
+        return Night(
+            engine,
+            count(engine),
+            engine.sql("SELECT * FROM requests ORDER BY ALL").to_arrow_table().to_pylist(),
+            engine.sql("SELECT * FROM new_items ORDER BY ALL").to_arrow_table().to_pylist(),
+        )
+
+    return make
+
+
+RBAC = "rbac.authorization.k8s.io"
+_ADMIN = {"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}}
+_PRIVILEGED = {"spec": {"containers": [{"securityContext": {"privileged": True}}]}}
+_DEEDS: tuple[dict[str, Any], ...] = (
+    {"name": "cart-0"},
+    {"verb": "list", "namespace": None},
+    {"verb": "watch"},
+    {"verb": "create", "body": _PRIVILEGED},
+    {"verb": "patch", "resource": "deployments", "group": "apps"},
+    {"verb": "delete"},
+    {"verb": "deletecollection"},
+    {"resource": None, "namespace": None},
+    {"resource": "pods", "subresource": "exec", "name": "cart-0"},
+    {"resource": "nodes", "subresource": "proxy", "namespace": None, "name": "n"},
+    {"verb": "list", "resource": "secrets"},
+    {"resource": "secrets", "name": "db"},
+    {"resource": "secrets", "name": "db", "code": 403},
+    {"resource": "secrets", "name": "db", "code": 401, "stage": "ResponseStarted"},
+    {"code": 404},
+    {"code": 500},
+    {"verb": "create", "resource": "clusterrolebindings", "group": RBAC, "namespace": None, "body": _ADMIN},
+    {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": "cart"},
+    {"verb": "create", "resource": "selfsubjectaccessreviews", "group": "authorization.k8s.io", "namespace": None},
+    {"verb": "create", "resource": "apiservices", "group": "apiregistration.k8s.io", "namespace": None},
+    {"verb": "create", "resource": "certificatesigningrequests", "group": "certificates.k8s.io", "namespace": None},
+    {"verb": "patch", "resource": "configmaps", "namespace": "kube-system", "name": "aws-auth"},
+    {"impersonates": "root"},
+    {"ip": "198.51.100.7", "agent": "curl/8.0"},
+    {"namespace": "pay"},
+)
+
+
+@pytest.fixture(scope="session")
+def busy() -> list[dict[str, Any]]:
+    """Events of a night in which some principal moves every feature."""
+    users: tuple[dict[str, Any], ...] = (
+        {},
+        {"user": "eve"},
+        {"user": "system:kube-scheduler"},
+        {"user": "system:node:n", "arn": "arn:aws:iam::111122223333:role/node", "session": "i-0abc"},
+    )
+    # what all of them start is a quarter new to each: one thing must be new to one alone
+    alone = {"resource": "secrets", "name": "root", "namespace": "vault", "ip": "203.0.113.9", "agent": "nmap/7"}
+    return [
+        event(user="eve", code=403, level="Request", at=f"{NIGHT}T10:59:00Z", **alone),
+        *_everyone(users),
+    ]
+
+
+def _everyone(users: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        event(**(user | {"level": "Request", "at": f"{NIGHT}T{hour:02}:{minute:02}:00Z"} | deed))
+        for hour, user in enumerate(users, 9)
+        for minute, deed in enumerate(_DEEDS)
+        for _ in range(1 + minute % 3)
+    ]

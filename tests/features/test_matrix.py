@@ -1,0 +1,93 @@
+"""The rows of the forest out of counts and surprises, and the same counts for people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.catalogue import FEATURES, GROUP_SIZES, NAMES, WEIGHTS
+from features.history import Surprises, surprises
+from features.matrix import SUFFIXES, FeatureMatrix, counts_of, rows_of, weighted, with_surprises
+
+
+@pytest.fixture(scope="module")
+def days(night, busy):
+    counted = night(*(e | {"level": "Metadata", "requestObject": None} for e in busy)).counted
+    assert counted.blind
+    return counted.days
+
+
+@pytest.fixture(scope="module")
+def judged(days):
+    shape = (days.num_rows, len(NAMES))
+    parts = np.random.default_rng(7).exponential(size=(5, *shape))
+    return Surprises(*parts, nights=np.zeros(days.num_rows, dtype=np.int64))
+
+
+def test_a_column_is_compressed_surprise_times_weight_over_the_root_of_the_group():
+    least = np.arange(2.0 * len(NAMES)).reshape(2, -1)
+    found = weighted(least)
+    for at, f in enumerate(FEATURES):
+        expected = np.log1p(least[:, at]) * WEIGHTS[f.group] / np.sqrt(GROUP_SIZES[f.group])
+        assert found[:, at] == pytest.approx(expected)
+
+
+def test_calm_and_blind_are_zero():
+    assert weighted(np.full((1, len(NAMES)), np.nan)).tolist() == weighted(np.zeros((1, len(NAMES)))).tolist()
+    assert not weighted(np.zeros((1, len(NAMES)))).any()
+
+
+def test_counts_keep_their_nulls_and_order(days):
+    counts = counts_of(days)
+    assert counts.principals.tolist() == days["principal"].to_pylist()
+    assert counts.types.tolist() == days["type"].to_pylist()
+    for at, name in enumerate(NAMES):
+        expected = [np.nan if v is None else v for v in days[name].to_pylist()]
+        assert np.array_equal(counts.values[:, at], expected, equal_nan=True)
+    assert np.isnan(counts.values).all(axis=0).sum() == sum(days[n].null_count > 0 for n in NAMES) > 0
+
+
+def test_no_rows_are_a_matrix_of_no_rows(days):
+    none = days.slice(0, 0)
+    assert counts_of(none).values.shape == (0, len(NAMES))
+    assert rows_of(none).shape == (0, len(NAMES))
+    assert FeatureMatrix.of(none).frame().shape == (0, len(NAMES))
+
+
+def test_rows_are_made_of_the_least_of_the_stored_surprises(days, judged):
+    stored = with_surprises(days, judged)
+    assert rows_of(stored).tolist() == weighted(judged.least).tolist()
+
+
+def test_a_blind_feature_is_calm_from_count_to_row(days):
+    counts = counts_of(days)
+    rows = rows_of(with_surprises(days, surprises(counts, counts)))
+    assert np.isfinite(rows).all()
+    assert not rows[np.isnan(counts.values)].any()
+    assert rows.any()
+
+
+def test_every_surprise_is_kept_beside_its_count(days, judged):
+    stored = with_surprises(days, judged)
+    assert stored.select(days.column_names).equals(days)
+    for part, suffix in SUFFIXES.items():
+        kept = np.column_stack([stored[f"{name}_{suffix}"] for name in NAMES])
+        assert kept.tolist() == getattr(judged, part).tolist()
+
+
+def test_rows_survive_several_chunks(days, judged):
+    stored = with_surprises(days, judged)
+    halves = pa.concat_tables([stored.slice(0, 1), stored.slice(1)])
+    assert rows_of(halves).tolist() == rows_of(stored).tolist()
+    assert np.array_equal(counts_of(halves).values, counts_of(days).values, equal_nan=True)
+
+
+def test_the_frame_names_principals_and_features(days, judged):
+    matrix = FeatureMatrix.of(with_surprises(days, judged))
+    frame = matrix.frame()
+    assert list(frame.columns) == list(NAMES)
+    assert list(frame.index) == list(matrix.principals) == days["principal"].to_pylist()
+    assert frame.index.name == "principal"
+    assert frame["requests"].tolist() == days["requests"].to_pylist()
+    assert matrix.rows.shape == matrix.values.shape == frame.shape
