@@ -6,7 +6,7 @@ Whatever the template prints passes `visible`, then is escaped. Tested in tests/
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 
@@ -111,8 +111,9 @@ def _printed(value: object) -> object:
     return NOTHING if value is None else visible(str(value))
 
 
-def _time(time: datetime) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S")
+def _time(time: datetime, night: date) -> str:
+    """The time of day, after the date where that is not the night's own."""
+    return f"{time:%H:%M:%S}" if time.date() == night else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _card(row: RankedPrincipal, strangest: float) -> _Card:

@@ -26,12 +26,14 @@ def figure(value: float | None) -> str:
 
 def counted(value: int, unit: str) -> str:
     """A count with its plural unit, which loses its ending for 1: `1 request`, `41 requests`."""
-    if value != 1:
-        return f"{value:,} {unit}"
+    return f"{value:,} {_one(unit) if value == 1 else unit}".rstrip()
+
+
+def _one(unit: str) -> str:
     for many, one in (("ies", "y"), ("sses", "ss"), ("s", "")):
-        if unit.endswith(many):
-            return f"1 {unit.removesuffix(many)}{one}"
-    return f"1 {unit}"
+        if len(unit) > 2 and unit.endswith(many):  # not s, ms
+            return unit.removesuffix(many) + one
+    return unit
 
 
 def nights(surprise: float) -> str:
@@ -108,6 +110,11 @@ def _doubts(night: Night) -> list[str]:
         doubts.append(
             f"No event in {counted(len(it.missing_hours), 'hours')} of the day"
             f" ({hour_list(it.missing_hours)} UTC): what was done then is not in this ranking."
+        )
+    if it.collisions:
+        doubts.append(
+            f"{counted(it.collisions, 'collisions')}: two events with one identity and different content,"
+            " both kept. A client may choose its audit ID, and hide one event behind another."
         )
     if night.history_nights == 0:
         doubts.append(

@@ -12,13 +12,13 @@ from pipelines.report.text import clip, shown_name, visible
 
 __all__ = ["coverage_line", "ranking_table"]
 
-_NAME = 60
+_NAME = 100
 _REASON = 300
 
 
 def ranking_table(night: Night, top: int = 10) -> Table:
     """The first `top` principals with score, requests and first reason."""
-    table = Table(title=_text(f"{night.cluster}, night of {night.date.isoformat()}"), title_justify="left")
+    table = Table(title=_text(f"{clip(night.cluster, _NAME)}, night of {night.date.isoformat()}"), title_justify="left")
     for title in ("Rank", "Principal", "Type", "Score", "Requests", "First reason"):
         number = title in ("Rank", "Score", "Requests")
         table.add_column(
@@ -29,7 +29,7 @@ def ranking_table(night: Night, top: int = 10) -> Table:
         )
     for row in night.ranked[:top]:
         reason = reason_sentence(row.reasons[0]) if row.reasons else NOTHING
-        cells = (figure(row.rank), shown_name(row.principal, _NAME), row.type, figure(row.score))
+        cells = (figure(row.rank), shown_name(row.principal, _NAME), clip(row.type, _NAME), figure(row.score))
         table.add_row(*map(_text, (*cells, figure(row.requests), clip(reason, _REASON))))
     return table
 

