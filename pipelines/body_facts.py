@@ -1,8 +1,8 @@
 """Body facts: the few scalars read from a request body at parse, after which the body is dropped.
 
 Each fact is declared once: the parser's SQL, the archive's schema, the sample's maker and the docs read it.
-`body` is the request body as JSON, null where the audit level does not log it; then the fact is null,
-never false. A JSON patch (an array of operations) is read as well as an object."""
+`body` is the request body as BODY reads it; where the audit level logs none the fact is null, never false.
+tests/pipelines/test_body_facts.py sets each fact, clears it and leaves it out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ MAX_TEXT = 512
 
 _WRITE = "verb IN ('create', 'update', 'patch')"
 _WORKLOAD = (
-    f"{_WRITE} AND subresource IS NULL AND resource IN ('pods', 'deployments', 'daemonsets', 'statefulsets', "
-    "'replicasets', 'replicationcontrollers', 'jobs', 'cronjobs', 'podtemplates')"
+    f"{_WRITE} AND (subresource IS NULL AND resource IN ('pods', 'deployments', 'daemonsets', 'statefulsets', "
+    "'replicasets', 'replicationcontrollers', 'jobs', 'cronjobs', 'podtemplates') "
+    "OR resource = 'pods' AND subresource = 'ephemeralcontainers')"
 )
 _ROLE = f"{_WRITE} AND api_group = 'rbac.authorization.k8s.io' AND resource IN ('roles', 'clusterroles')"
 _BINDING = (
@@ -50,33 +51,49 @@ class BodyFact:
         return f"CASE WHEN {self.applies} THEN {self.sql} END"
 
 
-def _patched(key: str) -> str:
-    return f"list_has_any([p[-{len(key) + 1}:] for p in json_extract_string(body, '$[*].path')], ['/{key}'])"
+_SEGMENTS = "list_filter(string_split(json_extract_string(o, '$.path'), '/'), lambda s: s <> '')"
+_NESTED = (
+    f"list_reduce(list_prepend(json_extract(o, '$.value')::VARCHAR, list_reverse({_SEGMENTS})), lambda value, key: "
+    "CASE WHEN regexp_full_match(key, '[0-9]+|-') THEN '[' || value || ']' "
+    "ELSE '{' || to_json(key) || ':' || value || '}' END)"
+)
+BODY = (
+    "CASE json_type(e.requestObject) WHEN 'OBJECT' THEN '[' || e.requestObject || ']' "
+    "WHEN 'ARRAY' THEN '[' || array_to_string(list_transform(list_filter(json_extract(e.requestObject, '$[*]'), "
+    # the deepest path a fact reads has ten segments; a long one takes quadratic time to nest
+    f"lambda o: json_extract_string(o, '$.op') IN ('add', 'replace') AND len({_SEGMENTS}) <= 16 "
+    f"AND json_extract(o, '$.value') IS NOT NULL), lambda o: {_NESTED}), ',') || ']' ELSE '[]' END"
+)
+"""SQL over the event struct `e`: its request body as an array of objects.
+
+Each operation of a JSON patch is one of them, its value nested as its path says."""
+
+# paths are spelled out: a search at any depth takes a label for a setting, and quadratic memory for a deep body
+_PODS = (
+    "list_concat(json_extract(body, '$[*].spec'), json_extract(body, '$[*].spec.template.spec'), "
+    "json_extract(body, '$[*].template.spec'), json_extract(body, '$[*].spec.jobTemplate.spec.template.spec'))"
+)
+_CONTAINERS = (
+    "flatten([list_concat(json_extract(p, '$.containers[*]'), json_extract(p, '$.initContainers[*]'), "
+    f"json_extract(p, '$.ephemeralContainers[*]')) for p in {_PODS}])"
+)
+_VOLUMES = f"flatten([json_extract(p, '$.volumes[*]') for p in {_PODS}])"
 
 
-def _true(key: str) -> str:
-    return f"coalesce(list_contains(json_extract_string(body, '$..{key}'), 'true'), false) OR {_patched(key)}"
-
-
-def _set(key: str) -> str:
-    return f"len(list_filter(json_extract_string(body, '$..{key}'), lambda v: v IS NOT NULL)) > 0 OR {_patched(key)}"
+def _true(path: str, among: str) -> str:
+    return f"list_contains([json_extract(x, '$.{path}') for x in {among}], 'true')"
 
 
 def _texts(sql: str) -> str:
     return f"[left(t, {MAX_TEXT}) for t in list_sort(list_distinct({sql}))[1:{MAX_LIST}] if t IS NOT NULL]"
 
 
-def _names(*paths: str) -> str:
-    reads = [f"json_extract_string(body, '{p}')" for p in paths]
-    return _texts(f"list_concat({', '.join(reads)})" if len(reads) > 1 else reads[0])
-
-
-def _any_of(key: str, *values: str) -> str:
+def _granted(field: str, *values: str) -> str:
     wanted = ", ".join(f"'{v}'" for v in values)
-    return f"list_has_any(json_extract_string(body, '$..{key}[*]'), [{wanted}])"
+    return f"list_has_any(json_extract_string(body, '$[*].rules[*].{field}[*]'), [{wanted}])"
 
 
-_ASKED = "'$.spec.resourceAttributes.{}'"
+_ASKED = "'$[0].spec.resourceAttributes.{}'"
 
 
 def _asked(field: str, otherwise: str = "'*'") -> str:
@@ -84,22 +101,22 @@ def _asked(field: str, otherwise: str = "'*'") -> str:
 
 
 _SUBJECTS = (
-    "list_transform(json_extract(body, '$..subjects[*]'), lambda s: concat_ws('/', json_extract_string(s, '$.kind'), "
+    "list_transform(json_extract(body, '$[*].subjects[*]'), lambda s: concat_ws('/', json_extract_string(s, '$.kind'), "
     "nullif(json_extract_string(s, '$.namespace'), ''), json_extract_string(s, '$.name')))"
 )
 _SERVICE = (
-    "list_transform(json_extract(body, '$..clientConfig.service'), lambda s: concat_ws('/', 'service', "
-    "json_extract_string(s, '$.namespace'), json_extract_string(s, '$.name')))"
+    "[concat_ws('/', 'service', json_extract_string(s, '$.namespace'), json_extract_string(s, '$.name')) "
+    "for s in json_extract(body, '$[*].webhooks[*].clientConfig.service') if json_type(s) = 'OBJECT']"
 )
 # user information, query and fragment of the address may hold a secret
+_ADDRESS = "'(?i)^([a-z]+://)(?:[^/?#]*@)?([^?#]*)'"
 _URL = (
-    "list_transform(json_extract_string(body, '$..clientConfig.url'), "
-    "lambda u: regexp_extract(u, '^([a-z]+://)(?:[^/@]*@)?([^?#]*)', 1) || "
-    "regexp_extract(u, '^([a-z]+://)(?:[^/@]*@)?([^?#]*)', 2))"
+    "list_transform(json_extract_string(body, '$[*].webhooks[*].clientConfig.url'), "
+    f"lambda u: regexp_extract(u, {_ADDRESS}, 1) || regexp_extract(u, {_ADDRESS}, 2))"
 )
 _IDENTITY = (
-    "regexp_extract_all(concat_ws(' ', json_extract_string(body, '$.data.mapRoles'), "
-    "json_extract_string(body, '$.data.mapUsers'), array_to_string(json_extract_string(body, '$[*].value'), ' ')), "
+    "regexp_extract_all(array_to_string(list_concat(json_extract_string(body, '$[*].data.mapRoles'), "
+    "json_extract_string(body, '$[*].data.mapUsers')), ' '), "
     "'arn:aws[a-z-]*:iam::[0-9]{12}:(?:role|user|root)[A-Za-z0-9_+=,.@/-]*')"
 )
 
@@ -109,29 +126,40 @@ FACTS: tuple[BodyFact, ...] = (
         "BOOLEAN",
         "A container asks for privileged mode.",
         _WORKLOAD,
-        f"coalesce(list_contains(json_extract_string(body, '$..securityContext.privileged'), 'true'), false) "
-        f"OR {_patched('privileged')}",
+        _true("securityContext.privileged", _CONTAINERS),
     ),
-    BodyFact("host_pid", "BOOLEAN", "The pod asks for the node's process table.", _WORKLOAD, _true("hostPID")),
-    BodyFact("host_network", "BOOLEAN", "The pod asks for the node's network.", _WORKLOAD, _true("hostNetwork")),
-    BodyFact("host_ipc", "BOOLEAN", "The pod asks for the node's shared memory.", _WORKLOAD, _true("hostIPC")),
-    BodyFact("host_path", "BOOLEAN", "The pod mounts a path of the node.", _WORKLOAD, _set("hostPath")),
-    BodyFact("images", "VARCHAR[]", "Container images named.", _WORKLOAD, _names("$..image")),
+    BodyFact("host_pid", "BOOLEAN", "The pod asks for the node's process table.", _WORKLOAD, _true("hostPID", _PODS)),
+    BodyFact("host_network", "BOOLEAN", "The pod asks for the node's network.", _WORKLOAD, _true("hostNetwork", _PODS)),
+    BodyFact("host_ipc", "BOOLEAN", "The pod asks for the node's shared memory.", _WORKLOAD, _true("hostIPC", _PODS)),
+    BodyFact(
+        "host_path",
+        "BOOLEAN",
+        "The pod mounts a path of the node.",
+        _WORKLOAD,
+        f"list_contains([json_type(v, '$.hostPath') for v in {_VOLUMES}], 'OBJECT')",
+    ),
+    BodyFact(
+        "images",
+        "VARCHAR[]",
+        "Container images named.",
+        _WORKLOAD,
+        _texts(f"[json_extract_string(c, '$.image') for c in {_CONTAINERS} if json_type(c, '$.image') = 'VARCHAR']"),
+    ),
     BodyFact(
         "token_expiration_s",
         "BIGINT",
         "Lifetime asked for a service account token, seconds.",
         _CREDENTIAL,
-        "try_cast(json_extract_string(body, '$.spec.expirationSeconds') AS BIGINT)",
+        "try_cast(json_extract_string(body, '$[0].spec.expirationSeconds') AS BIGINT)",
     ),
     BodyFact(
         "asked_permission",
         "VARCHAR",
         "Permission an access review asks about: verb, resource.group/subresource, namespace; or verb and path.",
         _REVIEW,
-        f"left(CASE WHEN json_extract(body, '$.spec.nonResourceAttributes') IS NOT NULL THEN concat_ws(' ', "
-        "json_extract_string(body, '$.spec.nonResourceAttributes.verb'), "
-        "json_extract_string(body, '$.spec.nonResourceAttributes.path')) ELSE "
+        f"left(CASE WHEN json_type(body, '$[0].spec.nonResourceAttributes') = 'OBJECT' THEN concat_ws(' ', "
+        "json_extract_string(body, '$[0].spec.nonResourceAttributes.verb'), "
+        "json_extract_string(body, '$[0].spec.nonResourceAttributes.path')) ELSE "
         f"{_asked('verb')} || ' ' || {_asked('resource')} || coalesce('.' || {_asked('group', 'NULL')}, '') || "
         f"coalesce('/' || {_asked('subresource', 'NULL')}, '') || ' ' || {_asked('namespace')} END, {MAX_TEXT})",
     ),
@@ -140,8 +168,8 @@ FACTS: tuple[BodyFact, ...] = (
         "VARCHAR",
         "Kind and name of the role a binding grants.",
         _BINDING,
-        "left(concat_ws('/', json_extract_string(body, '$.roleRef.kind'), "
-        f"json_extract_string(body, '$.roleRef.name')), {MAX_TEXT})",
+        "left(concat_ws('/', json_extract_string(body, '$[*].roleRef.kind')[1], "
+        f"json_extract_string(body, '$[*].roleRef.name')[1]), {MAX_TEXT})",
     ),
     BodyFact(
         "binding_subjects",
@@ -155,21 +183,21 @@ FACTS: tuple[BodyFact, ...] = (
         "BOOLEAN",
         "A rule grants every verb or every resource.",
         _ROLE,
-        f"{_any_of('verbs', '*')} OR {_any_of('resources', '*', '*/*')}",
+        f"{_granted('verbs', '*')} OR {_granted('resources', '*', '*/*')}",
     ),
     BodyFact(
         "rule_secrets",
         "BOOLEAN",
         "A rule reaches secrets.",
         _ROLE,
-        _any_of("resources", "secrets", "*"),
+        _granted("resources", "secrets", "*"),
     ),
     BodyFact(
         "rule_exec",
         "BOOLEAN",
         "A rule reaches exec, attach, portforward or ephemeral containers.",
         _ROLE,
-        _any_of(
+        _granted(
             "resources",
             "pods/exec",
             "pods/attach",
@@ -179,14 +207,14 @@ FACTS: tuple[BodyFact, ...] = (
             "*/exec",
         ),
     ),
-    BodyFact("rule_escalate", "BOOLEAN", "A rule grants escalate.", _ROLE, _any_of("verbs", "escalate", "*")),
-    BodyFact("rule_bind", "BOOLEAN", "A rule grants bind.", _ROLE, _any_of("verbs", "bind", "*")),
+    BodyFact("rule_escalate", "BOOLEAN", "A rule grants escalate.", _ROLE, _granted("verbs", "escalate", "*")),
+    BodyFact("rule_bind", "BOOLEAN", "A rule grants bind.", _ROLE, _granted("verbs", "bind", "*")),
     BodyFact(
         "rule_impersonate",
         "BOOLEAN",
         "A rule grants impersonate.",
         _ROLE,
-        _any_of("verbs", "impersonate", "*"),
+        _granted("verbs", "impersonate", "*"),
     ),
     BodyFact(
         "aws_auth_identities",

@@ -27,7 +27,7 @@ EVENT = """{
  "annotations": {"authorization.k8s.io/decision": "VARCHAR", "authorization.k8s.io/reason": "VARCHAR",
    "audit.k8s.io/truncated": "VARCHAR"}
 }"""
-"""Types of the fields read. A field of another type becomes null and the row stays."""
+"""Types of the fields read. A field of another type becomes null, or its JSON where text is read; the row stays."""
 
 _REASON = (
     """regexp_extract(left(e.annotations."authorization.k8s.io/reason", 4096), """
@@ -37,8 +37,8 @@ _REASON = (
 
 
 def _time(field: str) -> str:
-    # the guard keeps out 'infinity' and 'epoch', which the cast would take
-    guard = f"regexp_matches({field}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]')"
+    # the guard keeps out 'infinity', 'epoch', the year 0 and years BC, which the cast would take
+    guard = f"regexp_full_match({field}, '[12][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9][^(]*')"
     return f"CASE WHEN {guard} THEN try_cast({field} AS TIMESTAMPTZ) END"
 
 

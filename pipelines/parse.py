@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.body_facts import FACTS, reads_body
+from pipelines.body_facts import BODY, FACTS, reads_body
 from pipelines.events import COLUMNS, EVENT
 
 QUARANTINE = pa.schema(
@@ -67,7 +67,7 @@ WITH read AS MATERIALIZED (
   FROM lines
 ),
 bodies AS (
-  SELECT pos, e.requestObject AS body, e.verb AS verb, e.objectRef.resource AS resource,
+  SELECT pos, {BODY} AS body, e.verb AS verb, e.objectRef.resource AS resource,
     nullif(e.objectRef.subresource, '') AS subresource, nullif(e.objectRef.apiGroup, '') AS api_group,
     e.objectRef.namespace AS namespace, e.objectRef.name AS name
   FROM read WHERE e.requestObject IS NOT NULL
@@ -98,13 +98,14 @@ def _lines(data: bytes) -> pa.Table:
     view = memoryview(data)
     raw = [view[a:b] for a, b in itertools.pairwise(starts.tolist())]
     sizes = [_size(line) for line in raw]
+    hashes = [sha256(line[:n]).hexdigest()[:32] for line, n in zip(raw, sizes, strict=True)]
     text = pa.StringArray.from_buffers(len(raw), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data))
     return pa.table(
         {
             "line": text,
             "pos": starts[:-1],
             "line_bytes": pa.array(sizes, pa.int32()),
-            "line_hash": [sha256(line[:n]).hexdigest()[:32] for line, n in zip(raw, sizes, strict=True)],
+            "line_hash": pa.array(hashes, pa.string()),
         }
     )
 
@@ -133,16 +134,15 @@ def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
 
 
 def _divide(batch: Batch, read: pa.Table) -> Parsed:
-    columns = {name: read[name] for name in ("audit_id", "stage_ts", "is_object")}
-    good = np.logical_and(columns["audit_id"].is_valid().to_numpy(), columns["stage_ts"].is_valid().to_numpy())
+    good = np.logical_and(read["audit_id"].is_valid().to_numpy(), read["stage_ts"].is_valid().to_numpy())
+    starts, sizes = read["pos"].to_numpy(), read["bytes"].to_numpy()
     bad, blank = [], 0
     for i in np.flatnonzero(~good):
-        start, size = read["pos"][i].as_py(), read["bytes"][i].as_py()
-        line = batch.data[start : start + size]
+        line = batch.data[starts[i] : starts[i] + sizes[i]]
         if not line.strip():
             blank += 1
             continue
-        bad.append(quarantined(batch.source, batch.offset + start, line, _reason(read, int(i), line)))
+        bad.append(quarantined(batch.source, batch.offset + int(starts[i]), line, _reason(read, int(i), line)))
     rows = read.filter(pa.array(good)).drop_columns(["is_object"])
     return Parsed(rows, pa.Table.from_pylist(bad, QUARANTINE), blank)
 

@@ -14,21 +14,24 @@ KEPT = (
 
 _URI = "e.requestURI"
 _QUERY = f"string_split(substr({_URI}, instr({_URI}, '?') + 1), '&')"
-_KEPT = ", ".join(f"'{k}'" for k in KEPT)
-_ONLY_KEPT = f"regexp_full_match({_URI}, '[^?]*\\?(?:(?:{'|'.join(KEPT)})=[^&]*(?:&|$))*')"
+# a second ? is a client's slip and ; once parted parameters: what follows either may be another one
+_HARMLESS = f"(?:(?:{'|'.join(KEPT)})(?:=[^&?;]*)?)?"
+_ONLY_HARMLESS = f"regexp_full_match({_URI}, '[^?]*\\?{_HARMLESS}(?:&{_HARMLESS})*')"
 
 # The first command= is the program, the others are its arguments; of a shell line only the first word stays.
 _FIRST = f"1 + len(list_filter({_QUERY}[1:i - 1], lambda q: q[:8] <> 'command='))"
 _PARAMETER = (
-    f"CASE WHEN split_part(p, '=', 1) IN ({_KEPT}) THEN p "
-    f"WHEN p[:8] = 'command=' AND i = {_FIRST} THEN regexp_extract(p, '^command=[A-Za-z0-9._/-]{{0,128}}') "
+    f"CASE WHEN regexp_full_match(p, '{_HARMLESS}') THEN p "
+    f"WHEN p[:8] = 'command=' AND i = {_FIRST} "
+    # kubectl escapes the slashes of a path
+    "THEN regexp_extract(p, '^command=(?:[A-Za-z0-9._/-]|%2[Ff]){0,128}') "
     "WHEN p[:8] = 'command=' THEN 'command=REDACTED' "
     "ELSE 'REDACTED' END"
 )
 
 REDACTED_URI = (
     # most requests have nothing to hide, and one pattern is ten times cheaper than taking the query apart
-    f"CASE WHEN NOT contains({_URI}, '?') OR {_ONLY_KEPT} THEN {_URI} ELSE left({_URI}, instr({_URI}, '?')) || "
+    f"CASE WHEN NOT contains({_URI}, '?') OR {_ONLY_HARMLESS} THEN {_URI} ELSE left({_URI}, instr({_URI}, '?')) || "
     f"array_to_string(list_transform({_QUERY}, lambda p, i: {_PARAMETER}), '&') END"
 )
 """SQL over the event struct `e`: its URI without secrets; null stays null."""

@@ -8,6 +8,9 @@ import glob
 import gzip
 import hashlib
 import io
+import itertools
+import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +20,15 @@ from typing import IO, Protocol
 import pyarrow as pa
 
 from pipelines.errors import ConfigError, DataError
-from pipelines.parse import Batch
+from pipelines.parse import Batch, split
 
 ENDINGS = (".ndjson", ".jsonl", ".json", ".log")
 """Names read from a folder, each also with .gz, .gzip, .zst or .zstd; a file named outright is always read."""
 
 _PACKED = ("", ".gz", ".gzip", ".zst", ".zstd")
 _BATCH_BYTES = 16_000_000
+_BATCH_LINES = 100_000
+"""Bounds the memory of a batch of empty or very short lines, such as a small .gz may hold by the million."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """A longer line goes to quarantine unread, so that one line cannot take all memory."""
 
@@ -91,16 +96,25 @@ def select(source: str) -> Selection:
     Raises:
         ConfigError: nothing is there, or nothing there looks like an audit log.
     """
+    try:
+        return _select(source)
+    except OSError as error:
+        raise ConfigError(
+            f"--source {source}: {error.filename} cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
+
+
+def _select(source: str) -> Selection:
     path = Path(source)
     if path.is_file():
         return Selection((SourceFile(path, path.name),), ())
     if path.is_dir():
-        root, found = path, [p for p in path.rglob("*") if p.is_file()]
+        root, found = path, [p for p in _below(path) if p.is_file()]
     else:
         if not glob.has_magic(source):
             raise ConfigError(f"--source {source}: no such file or folder; expected a file, a folder or a quoted glob")
         # Path.glob knows no absolute pattern
-        matches = [Path(p) for p in glob.glob(source, recursive=True)]  # noqa: PTH207
+        matches = {Path(p) for p in glob.glob(source, recursive=True)}  # noqa: PTH207
         root, found = _root(source), [p for p in matches if p.is_file()]
         if not found:
             raise ConfigError(f"--source {source}: the glob matches no file; quote it and check the folder")
@@ -113,6 +127,15 @@ def select(source: str) -> Selection:
         )
     others = tuple(sorted(p.relative_to(root).as_posix() for p in set(found) - set(logs)))
     return Selection(_named(logs, root), others)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    # Path.rglob passes over a folder it may not read, and its logs would be missed in silence
+    for inner, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(inner, name) for name in names)
 
 
 def _root(pattern: str) -> Path:
@@ -156,7 +179,7 @@ class Reading:
         """
         try:
             yield from _cut(self.file.name, self._inflated)
-        except (EOFError, gzip.BadGzipFile, OSError, pa.ArrowInvalid) as error:
+        except (EOFError, OSError, zlib.error, pa.ArrowInvalid) as error:
             raise DataError(
                 f"{self.file.path}: the compressed stream is cut or damaged ({_one_line(error)}); "
                 "fetch the file again, or take it out of the source"
@@ -203,16 +226,27 @@ def _cut(source: str, stream: _Readable) -> Iterator[Batch | LongLine]:
         rest, offset = b"", len(_BOM)
     while data := stream.read(_BATCH_BYTES):
         rest += data
+        first = rest.find(b"\n")
+        if first > MAX_LINE_BYTES:
+            yield LongLine(source, offset, first, hashlib.sha256(rest[:first]).hexdigest(), rest[:4096])
+            rest, offset = rest[first + 1 :], offset + first + 1
         end = rest.rfind(b"\n") + 1
         if end:
-            yield Batch(source, offset, rest[:end])
+            yield from _portions(source, offset, rest[:end])
             rest, offset = rest[end:], offset + end
         if len(rest) > MAX_LINE_BYTES:
             long, rest = _skip(source, offset, rest, stream)
             yield long
             offset += long.length + 1
     if rest:
-        yield Batch(source, offset, rest)
+        yield from _portions(source, offset, rest)
+
+
+def _portions(source: str, offset: int, data: bytes) -> Iterator[Batch]:
+    starts = split(data)
+    edges = [*starts[:-1:_BATCH_LINES].tolist(), len(data)]
+    for a, b in itertools.pairwise(edges):
+        yield Batch(source, offset + a, data[a:b])
 
 
 def _skip(source: str, offset: int, start: bytes, stream: _Readable) -> tuple[LongLine, bytes]:

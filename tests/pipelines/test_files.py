@@ -1,0 +1,301 @@
+"""A source of files: what is chosen and passed over, what is inflated, what is told of a file that cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pytest
+from builders import event, line, lines
+
+from pipelines.errors import ConfigError, DataError, Exit
+from pipelines.parse import Batch
+from pipelines.sources import files
+from pipelines.sources.files import ENDINGS, LongLine, SourceFile, reading, select
+
+LOG = lines(event() for _ in range(20))
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.Codec("zstd").compress(data, asbytes=True))
+
+
+def gz(data: bytes) -> bytes:
+    return gzip.compress(data, 1)
+
+
+def put(folder: Path, *names: str, data: bytes = LOG) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def chosen(source: Path | str) -> list[str]:
+    return [f.name for f in select(str(source)).files]
+
+
+def read(path: Path) -> list[Batch]:
+    with reading(SourceFile(path, path.name)) as stream:
+        return [b for b in stream.batches() if isinstance(b, Batch)]
+
+
+def inflated(path: Path) -> bytes:
+    return b"".join(b.data for b in read(path))
+
+
+def refused(source: Path | str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        select(str(source))
+    assert caught.value.exit_code == Exit.USAGE
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["audit.log", "noending", "audit.txt", "a b.ndjson", "[x].log", "ünï.log"])
+def test_a_file_named_outright_is_read_whatever_its_name(tmp_path: Path, name: str) -> None:
+    put(tmp_path, name, "other.log")
+    selection = select(str(tmp_path / name))
+    assert [(f.path, f.name) for f in selection.files] == [(tmp_path / name, name)]
+    assert selection.ignored == ()
+
+
+def test_a_folder_gives_its_logs_by_relative_name_in_order(tmp_path: Path) -> None:
+    put(tmp_path, "b.log", "a/z.ndjson", "a/b/c.json", "a.jsonl.gz", "A.LOG.ZST")
+    assert chosen(tmp_path) == ["A.LOG.ZST", "a.jsonl.gz", "a/b/c.json", "a/z.ndjson", "b.log"]
+
+
+@pytest.mark.parametrize("packed", ["", ".gz", ".gzip", ".zst", ".zstd"])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_each_ending_of_a_log_is_taken_from_a_folder(tmp_path: Path, ending: str, packed: str) -> None:
+    put(tmp_path, f"audit{ending}{packed}")
+    assert chosen(tmp_path) == [f"audit{ending}{packed}"]
+
+
+def test_files_of_a_folder_that_are_no_logs_are_listed(tmp_path: Path) -> None:
+    put(tmp_path, "a.log", "labels.tsv", "sub/README.md", "sub/x.gz", "audit.log.bak")
+    selection = select(str(tmp_path))
+    assert [f.name for f in selection.files] == ["a.log"]
+    assert selection.ignored == ("audit.log.bak", "labels.tsv", "sub/README.md", "sub/x.gz")
+
+
+def test_a_folder_without_a_log_is_refused_with_the_endings(tmp_path: Path) -> None:
+    put(tmp_path, "labels.tsv", "x.md")
+    text = refused(tmp_path)
+    assert "none of its 2 files ends in .ndjson, .jsonl, .json, .log" in text
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    assert "none of its 0 files" in refused(tmp_path)
+
+
+def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert f"--source {tmp_path / 'x.log'}: no such file or folder" in refused(tmp_path / "x.log")
+
+
+def test_a_glob_that_matches_nothing_is_refused(tmp_path: Path) -> None:
+    assert "the glob matches no file" in refused(tmp_path / "*.log")
+
+
+def test_a_glob_that_matches_only_folders_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.log").mkdir()
+    assert "the glob matches no file" in refused(tmp_path / "*.log")
+
+
+def test_a_name_no_file_system_knows_is_refused() -> None:
+    assert "cannot be read" in refused("x" * 5000)
+
+
+def test_a_glob_names_files_relative_to_its_fixed_part(tmp_path: Path) -> None:
+    put(tmp_path, "n/2/b.txt", "n/1/a.txt", "n/1/c.md", "m/1/a.txt")
+    assert chosen(tmp_path / "n" / "*" / "*.txt") == ["1/a.txt", "2/b.txt"]
+
+
+def test_a_glob_of_any_depth_gives_each_file_once(tmp_path: Path) -> None:
+    put(tmp_path, "a.log", "x/b.log", "x/y/c.log")
+    assert chosen(tmp_path / "**" / "*.log") == ["a.log", "x/b.log", "x/y/c.log"]
+    assert chosen(tmp_path / "**" / "**" / "*.log") == ["a.log", "x/b.log", "x/y/c.log"]
+
+
+def test_a_relative_source_is_named_as_an_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "n/a.log", "n/x/b.log")
+    monkeypatch.chdir(tmp_path)
+    assert chosen("n") == chosen(tmp_path / "n") == ["a.log", "x/b.log"]
+    assert chosen("n/**/*.log") == chosen("./n/**/*.log") == ["a.log", "x/b.log"]
+    assert chosen("**/*.log") == ["n/a.log", "n/x/b.log"]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """The superuser may read everything, so the test is somebody else for a while."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def locked() -> Iterator[Path]:
+    # not tmp_path: pytest shuts its parents to anybody else
+    with TemporaryDirectory() as outer:
+        inner = Path(outer, "locked")
+        put(inner, "a.log")
+        put(inner.parent, "open.log")
+        inner.parent.chmod(0o755)
+        inner.chmod(0)
+        yield inner
+        inner.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_read_is_told_and_not_passed_over(locked: Path) -> None:
+    with as_nobody():
+        assert f"{locked} cannot be read (Permission denied)" in refused(locked.parent)
+        assert "cannot be read (Permission denied)" in refused(locked / "a.log")
+
+
+def test_a_file_that_may_not_be_read_is_told(locked: Path) -> None:
+    path = locked.parent / "open.log"
+    path.chmod(0)
+    with as_nobody(), pytest.raises(ConfigError) as caught:
+        read(path)
+    assert str(caught.value) == f"{path}: cannot be read (Permission denied); check its permissions"
+
+
+def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone.log: cannot be read .No such file"):
+        read(tmp_path / "gone.log")
+
+
+@pytest.mark.parametrize("name", ["audit.log", "audit.log.gz", "audit.log.zst"])
+@pytest.mark.parametrize("pack", [bytes, gz, zstd], ids=["plain", "gzip", "zstd"])
+def test_compression_is_told_by_the_bytes_and_not_by_the_name(
+    tmp_path: Path, pack: Callable[[bytes], bytes], name: str
+) -> None:
+    put(tmp_path, name, data=pack(LOG))
+    assert inflated(tmp_path / name) == LOG
+
+
+@pytest.mark.parametrize("pack", [gz, zstd], ids=["gzip", "zstd"])
+def test_members_and_frames_are_read_one_after_the_other(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    # the second begins inside a line
+    parts = [LOG[:1], LOG[1:700], b"", LOG[700:]]
+    put(tmp_path, "a.log", data=b"".join(pack(part) for part in parts))
+    assert inflated(tmp_path / "a.log") == LOG
+
+
+def test_zeros_after_a_gzip_member_are_padding(tmp_path: Path) -> None:
+    put(tmp_path, "a.log", data=gz(LOG) + bytes(512))
+    assert inflated(tmp_path / "a.log") == LOG
+
+
+RANDOM = random.Random(7)
+NOISE = lines(event(agent=RANDOM.randbytes(400).hex()) for _ in range(200))
+BROKEN: dict[str, bytes] = {
+    "gz-cut": gz(NOISE)[:-2000],
+    "gz-without-its-checksum": gz(NOISE)[:-8],
+    "gz-cut-in-its-head": gz(NOISE)[:5],
+    "gz-second-member-cut": gz(LOG) + gz(NOISE)[:-100],
+    "gz-other-bytes-inside": gz(NOISE)[:2000] + b"\xff" * 400 + gz(NOISE)[2400:],
+    "gz-unknown-block": gz(NOISE)[:10] + b"\x07" + gz(NOISE)[11:],
+    "gz-wrong-checksum": gz(NOISE)[:-8] + bytes(8),
+    "gz-text-behind": gz(LOG) + b"text",
+    "zst-cut": zstd(NOISE)[:-2000],
+    "zst-cut-in-its-head": zstd(NOISE)[:5],
+    "zst-second-frame-cut": zstd(LOG) + zstd(NOISE)[:-100],
+    "zst-other-bytes-in-its-head": zstd(NOISE)[:4] + b"\xff" * 40 + zstd(NOISE)[44:],
+    "zst-text-behind": zstd(LOG) + b"text",
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_a_damaged_stream_is_a_data_error_that_names_the_file(tmp_path: Path, data: bytes) -> None:
+    put(tmp_path, "audit.log", data=data)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "audit.log")
+    assert caught.value.exit_code == Exit.DATA
+    assert str(caught.value).startswith(f"{tmp_path / 'audit.log'}: the compressed stream is cut or damaged (")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    put(tmp_path, "a.log", data=b"\xef\xbb\xbf" + LOG)
+    assert [(b.offset, b.data) for b in read(tmp_path / "a.log")] == [(3, LOG)]
+
+
+@pytest.mark.parametrize("pack", [bytes, gz, zstd], ids=["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf"], ids=["nothing", "only-a-mark"])
+def test_an_empty_file_has_no_lines(tmp_path: Path, data: bytes, pack: Callable[[bytes], bytes]) -> None:
+    put(tmp_path, "a.log", data=pack(data))
+    assert read(tmp_path / "a.log") == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [LOG[:-1], LOG.replace(b"\n", b"\r\n"), b"\n\n" + LOG + b"\n\n", b"x", b"\n", b"ab", b"abc", b"\xef\xbb"],
+    ids=["no-last-newline", "crlf", "blank-lines", "one-byte", "newline", "two-bytes", "three-bytes", "half-a-mark"],
+)
+@pytest.mark.parametrize("chunk", [1, 7, 1000, 16_000_000])
+def test_batches_are_the_file_cut_at_line_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, chunk: int
+) -> None:
+    monkeypatch.setattr(files, "_BATCH_BYTES", chunk)
+    put(tmp_path, "a.log", data=data)
+    batches = read(tmp_path / "a.log")
+    assert b"".join(b.data for b in batches) == data
+    assert all(b.data.endswith(b"\n") for b in batches[:-1])
+    assert [b.offset for b in batches] == [len(b"".join(x.data for x in batches[:i])) for i in range(len(batches))]
+    assert {b.source for b in batches} == {"a.log"}
+
+
+def test_an_ordinary_file_is_one_batch(tmp_path: Path) -> None:
+    put(tmp_path, "a.log")
+    assert read(tmp_path / "a.log") == [Batch("a.log", 0, LOG)]
+
+
+STORED: dict[str, bytes] = {
+    "plain": LOG,
+    "gzip": gz(LOG),
+    "gzip-padded": gz(LOG) + bytes(512),
+    "members": gz(LOG) + gz(NOISE),
+    "zstd": zstd(NOISE),
+    "frames": zstd(LOG) + zstd(NOISE),
+    "empty": b"",
+    "with-a-long-line": line({"x": "y" * 3000}) + LOG,
+}
+
+
+@pytest.mark.parametrize("data", STORED.values(), ids=STORED)
+def test_hash_and_size_of_a_reading_are_those_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr(files, "MAX_LINE_BYTES", 2000)
+    monkeypatch.setattr(files, "_BATCH_BYTES", 1500)
+    put(tmp_path, "a.log", data=data)
+    file = SourceFile(tmp_path / "a.log", "a.log")
+    with reading(file) as stream:
+        for _ in stream.batches():
+            pass
+        assert (stream.sha256, stream.stored_bytes) == (sha256(data).hexdigest(), len(data))
+    assert file.size == len(data)
+
+
+def test_a_bomb_of_one_line_is_measured_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr(files, "_BATCH_BYTES", 50_000)
+    bomb = bytes(30_000_000)
+    put(tmp_path, "a.log.gz", data=gz(bomb + b"\n" + LOG))
+    with reading(SourceFile(tmp_path / "a.log.gz", "a")) as stream:
+        first, *rest = stream.batches()
+    assert isinstance(first, LongLine)
+    assert (first.length, first.sha256, len(first.start)) == (len(bomb), sha256(bomb).hexdigest(), 4096)
+    assert rest == [Batch("a", len(bomb) + 1, LOG)]
