@@ -42,12 +42,15 @@ class Derived:
 
 @dataclass(frozen=True)
 class Addition:
-    """What a run adds to a night, given what is committed: its rows, inputs and counts."""
+    """What a run adds to a night, given what is committed: its rows, inputs and counts.
+
+    `quarantine` names the parts of the night's quarantine whose lines are counted."""
 
     batches: Iterable[pa.RecordBatch]
     schema: pa.Schema
     inputs: Sequence[Input]
     counts: Counts
+    quarantine: Sequence[str] = ()
 
 
 class Archive:
@@ -86,18 +89,19 @@ class Archive:
     def _next(self, table: str, night: date, before: Commit | None, addition: Addition) -> Commit:
         parts = [self._put_part(table, night, body) for body in written(addition.batches, addition.schema)]
         if before is None:
-            return Commit(table, self.cluster, night, 1, tuple(parts), tuple(addition.inputs), addition.counts)
+            before = Commit(table, self.cluster, night, 0, ())
         return replace(
             before,
             generation=before.generation + 1,
             parts=(*before.parts, *parts),
             inputs=(*before.inputs, *addition.inputs),
             counts=commits.summed(before.counts, addition.counts),
+            quarantine=tuple(sorted({*before.quarantine, *addition.quarantine})),
         )
 
     def _put_part(self, table: str, night: date, body: bytes) -> Part:
         digest = sha256(body).hexdigest()
-        name = f"part-{digest[:16]}.parquet"
+        name = commits.part_file(digest)
         where = f"{commits.folder(table, self.cluster, night)}/{name}"
         if not self.store.put_new(where, body):
             raise DataError(
@@ -114,10 +118,10 @@ class Archive:
         """
         with TemporaryDirectory(prefix="auditforest-") as scratch:
             paths = []
-            for part in commit.parts if commit else ():
-                path = Path(scratch) / part.file
-                path.write_bytes(self._verified(commit, part) if commit else b"")
-                paths.append(path)
+            if commit is not None:
+                for part in commit.parts:
+                    paths.append(Path(scratch) / part.file)
+                    paths[-1].write_bytes(self._verified(commit, part))
             yield paths
 
     def _verified(self, commit: Commit, part: Part) -> bytes:

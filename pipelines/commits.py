@@ -6,6 +6,7 @@ alone: no clock, no run id."""
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from hashlib import sha256
@@ -15,6 +16,7 @@ from pipelines.errors import DataError
 from pipelines.store import ObjectStore
 
 FORMAT = 1
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,22 @@ class Commit:
     parts: tuple[Part, ...]
     inputs: tuple[Input, ...] = ()
     counts: Counts = field(default_factory=Counts)
+    quarantine: tuple[str, ...] = ()
+    """Of events: parts of the night's quarantine whose lines `counts` holds."""
 
     def body(self) -> bytes:
-        """Canonical JSON."""
+        """Canonical JSON that bears its own checksum."""
         plain = asdict(self) | {"night": self.night.isoformat(), "format": FORMAT}
-        return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+        return _canonical(plain | {"checksum": sha256(_canonical(plain)).hexdigest()})
 
     @property
     def sha256(self) -> str:
         """Of the commit's bytes; names everything below it."""
         return sha256(self.body()).hexdigest()
+
+
+def _canonical(plain: dict[str, Any]) -> bytes:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
 def folder(table: str, cluster: str, night: date) -> str:
@@ -86,6 +94,11 @@ def key(table: str, cluster: str, night: date, generation: int) -> str:
     return f"{folder(table, cluster, night)}/_commit-{generation}.json"
 
 
+def part_file(digest: str) -> str:
+    """Name of the part with these contents."""
+    return f"part-{digest[:16]}.parquet"
+
+
 def newest(store: ObjectStore, table: str, cluster: str, night: date) -> Commit | None:
     """The commit readers follow, or None for a night that was never committed.
 
@@ -93,31 +106,53 @@ def newest(store: ObjectStore, table: str, cluster: str, night: date) -> Commit 
         DataError: a commit is no commit.
     """
     found, generation = None, 1
-    while (body := store.get(key(table, cluster, night, generation))) is not None:
-        found = _read(body, f"{store.url}/{key(table, cluster, night, generation)}")
+    while (commit := _at(store, table, cluster, night, generation)) is not None:
+        found = commit
         generation += 1
     return found
 
 
-def _read(body: bytes, where: str) -> Commit:
+def _at(store: ObjectStore, table: str, cluster: str, night: date, generation: int) -> Commit | None:
+    """One commit, or None where there is none.
+
+    Raises:
+        DataError: what stands there is no commit, or one of another place.
+    """
+    where = key(table, cluster, night, generation)
+    body = store.get(where)
+    if body is None:
+        return None
     try:
-        plain: dict[str, Any] = json.loads(body)
-        if plain.pop("format") != FORMAT:
-            raise ValueError("another format")
-        counts = plain.pop("counts")
-        counts["hours_seen"] = tuple(counts["hours_seen"])
-        return Commit(
-            night=date.fromisoformat(plain.pop("night")),
-            parts=tuple(Part(**p) for p in plain.pop("parts")),
-            inputs=tuple(Input(**i) for i in plain.pop("inputs")),
-            counts=Counts(**counts),
-            **plain,
-        )
+        commit = _read(body)
+        if key(commit.table, commit.cluster, commit.night, commit.generation) != where:
+            raise ValueError("it belongs to another place")
+        if commit.body() != body:
+            raise ValueError("its bytes are not as they were written")
+        if not all(_DIGEST.fullmatch(part.sha256) and part.file == part_file(part.sha256) for part in commit.parts):
+            raise ValueError("it names a part that is none")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{where}: not a commit of format {FORMAT} ({' '.join(str(error).split())[:120]}); "
+            f"{store.url}/{where}: not a commit of format {FORMAT} ({' '.join(str(error).split())[:120]}); "
             "restore it from a copy of the archive, or remove the night's folder and export it again"
         ) from error
+    return commit
+
+
+def _read(body: bytes) -> Commit:
+    plain: dict[str, Any] = json.loads(body)
+    if plain.pop("format") != FORMAT:
+        raise ValueError("another format")
+    del plain["checksum"]
+    counts = plain.pop("counts")
+    counts["hours_seen"] = tuple(counts["hours_seen"])
+    return Commit(
+        night=date.fromisoformat(plain.pop("night")),
+        parts=tuple(Part(**p) for p in plain.pop("parts")),
+        inputs=tuple(Input(**i) for i in plain.pop("inputs")),
+        counts=Counts(**counts),
+        quarantine=tuple(plain.pop("quarantine")),
+        **plain,
+    )
 
 
 def summed(a: Counts, b: Counts) -> Counts:

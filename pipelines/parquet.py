@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
@@ -15,16 +16,22 @@ from pipelines.errors import DataError
 PART_BYTES = 256 * 1024 * 1024
 _ROW_GROUP = 122_880
 _META = b"auditforest"
+_SEAL = b"auditforest-sha256="
+_UNSEALED = b"0" * 64
 
 
-def written(batches: Iterable[pa.RecordBatch], schema: pa.Schema, part_bytes: int = PART_BYTES) -> Iterable[bytes]:
-    """The rows as one or more Parquet files of about `part_bytes` at most, in order; none for no rows."""
+def written(batches: Iterable[pa.RecordBatch], schema: pa.Schema, part_bytes: int = PART_BYTES) -> Iterator[bytes]:
+    """The rows as one or more Parquet files, in order; none for no rows.
+
+    Args:
+        part_bytes: a file is closed after the row group that reaches it.
+    """
     sink, writer = BytesIO(), None
-    for batch in _regrouped(batches, schema):
+    for group in _row_groups(batches, schema):
         if writer is None:
             sink = BytesIO()
             writer = _writer(sink, schema)
-        writer.write_table(batch, row_group_size=_ROW_GROUP)
+        writer.write_table(group, row_group_size=_ROW_GROUP)
         if sink.tell() >= part_bytes:
             writer.close()
             writer = None
@@ -34,21 +41,20 @@ def written(batches: Iterable[pa.RecordBatch], schema: pa.Schema, part_bytes: in
         yield sink.getvalue()
 
 
-def _regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterable[pa.Table]:
-    # row groups must not depend on how the engine happened to cut its batches
+def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    # neither row groups nor the pages in them may depend on how the engine happened to cut its batches
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
         waiting.append(batch)
         rows += batch.num_rows
-        if rows >= _ROW_GROUP:
-            table = pa.Table.from_batches(waiting).cast(schema)
-            whole = rows - rows % _ROW_GROUP
-            yield table.slice(0, whole)
-            waiting = table.slice(whole).to_batches()
-            rows -= whole
+        while rows >= _ROW_GROUP:
+            table = pa.Table.from_batches(waiting)
+            yield table.slice(0, _ROW_GROUP).cast(schema).combine_chunks()
+            waiting = table.slice(_ROW_GROUP).to_batches()
+            rows -= _ROW_GROUP
     if rows:
-        yield pa.Table.from_batches(waiting).cast(schema)
+        yield pa.Table.from_batches(waiting).cast(schema).combine_chunks()
 
 
 def _writer(sink: BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
@@ -58,13 +64,24 @@ def _writer(sink: BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 def encode(table: pa.Table, meta: Mapping[str, Any]) -> bytes:
-    """One table as one file; `meta` stands in its metadata as canonical JSON."""
+    """One table as one file; `meta` stands in its metadata as canonical JSON.
+
+    The file bears its own checksum, taken with zeros in the checksum's place: no commit names a derived table, and
+    Parquet's page checksums leave the footer, `meta` among it, unguarded.
+    """
     text = json.dumps(meta, sort_keys=True, separators=(",", ":")).encode()
-    table = table.replace_schema_metadata({_META: text})
+    table = table.replace_schema_metadata({_META: text}).combine_chunks()
     sink = BytesIO()
     with _writer(sink, table.schema) as writer:
         writer.write_table(table, row_group_size=_ROW_GROUP)
-    return sink.getvalue()
+        writer.add_key_value_metadata({_META + b".seal": _SEAL + _UNSEALED})
+    return _sealed(sink.getvalue())
+
+
+def _sealed(body: bytes) -> bytes:
+    at = body.rindex(_SEAL) + len(_SEAL)
+    body = body[:at] + _UNSEALED + body[at + len(_UNSEALED) :]
+    return body[:at] + sha256(body).hexdigest().encode() + body[at + len(_UNSEALED) :]
 
 
 def rows_of(body: bytes) -> int:
@@ -73,13 +90,15 @@ def rows_of(body: bytes) -> int:
 
 
 def decode(body: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
-    """A table and its metadata, checksums verified.
+    """A table and its metadata, its checksum verified.
 
     Raises:
         DataError: the bytes are not a whole Parquet file of ours.
     """
     try:
-        table = pq.read_table(BytesIO(body), page_checksum_verification=True)
+        if _sealed(body) != body:
+            raise ValueError("its checksum is another")
+        table = pq.read_table(BytesIO(body))
         meta = json.loads((table.schema.metadata or {})[_META])
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise DataError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -62,20 +64,11 @@ def export(
     selection = select(source)
     staging = Staging(engine, nights)
     inputs = _read(staging, engine, selection.files, progress)
-    if sum(e.read for e in staging.ended.values()) and staging.first is None:
-        raise DataError(
-            f"--source {source}: none of {sum(e.read for e in staging.ended.values())} lines is a Kubernetes audit "
-            f"event (first: {_first_reason(engine)}); expected one audit.k8s.io event as JSON on each line"
-        )
-    known = {i.name: i for i in inputs}
-    rest = _file_quarantine(archive, staging)
-    home, commits, written = staging.home, {}, []
-    for night in nights:
-        commits[night], wrote = _append(archive, staging, night, known, rest if night == home else Counts())
-        if wrote:
-            written.append(night)
-    covers = f"{staging.first:%Y-%m-%d} to {staging.last:%Y-%m-%d}" if staging.first and staging.last else "no event"
-    return Exported(commits, tuple(written), inputs, staging.ended, selection.ignored, covers)
+    _refuse_other_logs(source, staging)
+    commits, written = _archive(archive, staging, {i.name: i for i in inputs})
+    staging.drop()
+    covers = f"{staging.first} to {staging.last}" if staging.first else "no event"
+    return Exported(commits, written, inputs, staging.ended, selection.ignored, covers)
 
 
 def _read(
@@ -96,17 +89,39 @@ def _read(
     return tuple(inputs)
 
 
-def _first_reason(engine: duckdb.DuckDBPyConnection) -> str:
-    source, offset, reason = engine.execute(
+def _refuse_other_logs(source: str, staging: Staging) -> None:
+    read = sum(e.read for e in staging.ended.values())
+    if not read or staging.first is not None:
+        return
+    where, offset, reason = staging.engine.execute(
         "SELECT source, byte_offset, reason FROM bad ORDER BY source, byte_offset LIMIT 1"
     ).fetchall()[0]
-    return f"{source} at byte {offset}, {reason}"
+    raise DataError(
+        f"--source {source}: none of {read} lines is a Kubernetes audit event (first: {where} at byte {offset}, "
+        f"{reason}); expected one audit.k8s.io event as JSON on each line"
+    )
 
 
-def _file_quarantine(archive: Archive, staging: Staging) -> Counts:
-    """File the bad lines; the counts that belong to the run and not to a night come back."""
-    filed: dict[str, int] = {}
-    known: dict[str, int] = {}
+def _archive(
+    archive: Archive, staging: Staging, inputs: Mapping[str, Input]
+) -> tuple[dict[date, Commit | None], tuple[date, ...]]:
+    """Each asked night's commit, and the nights of which this run wrote it."""
+    home = staging.home
+    filed = _file_quarantine(archive, staging, home)
+    commits: dict[date, Commit | None] = {}
+    written = []
+    for night in staging.nights:
+        rest = _Rest(archive, staging, filed) if night == home else None
+        commits[night], wrote = _append(archive, staging, night, inputs, rest)
+        if wrote:
+            written.append(night)
+    return commits, tuple(written)
+
+
+def _file_quarantine(archive: Archive, staging: Staging, home: date) -> Commit | None:
+    """File the bad lines under the home night; its quarantine's commit comes back, None where it has none."""
+    filed: Mapping[str, int] = {}
+    known: Mapping[str, int] = {}
 
     def added(before: Commit | None) -> Addition | None:
         nonlocal filed, known
@@ -114,37 +129,72 @@ def _file_quarantine(archive: Archive, staging: Staging) -> Counts:
             fresh, filed, known = staging.choose_bad(parts)
         if not fresh.num_rows:
             return None
-        return Addition(fresh.to_batches(), QUARANTINE_SCHEMA, (), Counts(archived=fresh.num_rows))
+        counts = Counts(read=fresh.num_rows, archived=fresh.num_rows)
+        return Addition(fresh.to_batches(), QUARANTINE_SCHEMA, (), counts)
 
-    archive.append(QUARANTINE, staging.home, added)
+    commit, _ = archive.append(QUARANTINE, home, added)
     for source, ended in staging.ended.items():
         ended.quarantined += filed.get(source, 0)
         # a bad line met again is a duplicate of the one in quarantine
         ended.duplicate += known.get(source, 0)
-    outside = sum(e.outside for e in staging.ended.values())
-    bad, again = sum(filed.values()), sum(known.values())
-    return Counts(
-        read=bad + again + outside,
-        duplicate=again,
-        quarantined=bad,
-        outside=outside,
-        blank=sum(e.blank for e in staging.ended.values()),
-    )
+    return commit
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What belongs to the run and not to a night; the home night's commit bears it.
+
+    A bad line is quarantined in the first commit of events that counts it, whichever run filed it: one that died
+    before its commit left the counts to the next.
+    """
+
+    archive: Archive
+    staging: Staging
+    filed: Commit | None
+
+    def counts(self, before: Commit | None) -> Counts:
+        """Counts that the night's commit does not hold yet."""
+        with self._parts(before.quarantine if before else ()) as parts:
+            _, fresh, known = self.staging.choose_bad(parts)
+        bad, again = sum(fresh.values()), sum(known.values())
+        ended = self.staging.ended.values()
+        outside = sum(e.outside for e in ended)
+        return Counts(
+            read=bad + again + outside,
+            duplicate=again,
+            quarantined=bad,
+            outside=outside,
+            blank=sum(e.blank for e in ended),
+        )
+
+    def parts(self) -> list[str]:
+        """Parts of the quarantine that hold a bad line of this run."""
+        with self._parts(None) as parts:
+            return self.staging.holding_bad(parts)
+
+    def _parts(self, only: Sequence[str] | None) -> AbstractContextManager[list[Path]]:
+        filed = self.filed
+        if filed is not None and only is not None:
+            filed = replace(filed, parts=tuple(p for p in filed.parts if p.file in only))
+        return self.archive.files(filed)
 
 
 def _append(
-    archive: Archive, staging: Staging, night: date, inputs: Mapping[str, Input], rest: Counts
+    archive: Archive, staging: Staging, night: date, inputs: Mapping[str, Input], rest: _Rest | None
 ) -> tuple[Commit | None, bool]:
     chosen: Mapping[str, Chosen] = {}
 
     def added(before: Commit | None) -> Addition | None:
         nonlocal chosen
+        beside = rest.counts(before) if rest else Counts()
         with archive.files(before) as parts:
             counts, chosen = staging.choose(night, parts)
-            if not counts.archived and not rest.quarantined:
-                return None
-            used = [inputs[name] for name, c in sorted(chosen.items()) if c.archived]
-            return Addition(list(staging.chosen(night)), SCHEMA, used, summed(rest, counts))
+        if not counts.archived and not beside.quarantined:
+            return None
+        used = [inputs[name] for name, c in sorted(chosen.items()) if c.archived]
+        held = rest.parts() if rest else ()
+        # the rows last: while they stream, the engine takes no other query
+        return Addition(staging.chosen(night), SCHEMA, used, summed(beside, counts), held)
 
     if not staging.has_rows(night):
         return archive.newest(EVENTS, night), False

@@ -26,6 +26,8 @@ CREATE TABLE bad (source VARCHAR, byte_offset BIGINT, length BIGINT, reason VARC
 _COLUMNS = ", ".join(f'"{n}"' for n in NAMES)
 _ORDER = ", ".join(f'"{n}" NULLS FIRST' for n in ORDER)
 _IDENTITY = ", ".join(f'"{n}"' for n in IDENTITY)
+# the engine refuses to hand over 2 GiB of one text column in one batch; a line may be long
+_BATCH_ROWS = 8192
 
 
 @dataclass
@@ -61,6 +63,10 @@ class Staging:
     def __post_init__(self) -> None:
         self.engine.execute(_SETUP)
 
+    def drop(self) -> None:
+        """Give the rows' memory back to the engine."""
+        self.engine.execute("DROP TABLE incoming; DROP TABLE bad; DROP TABLE IF EXISTS fresh")
+
     def take(self, source: str, offset: int, parsed: Parsed) -> None:
         """Keep the rows of the asked nights and the bad lines; count the rest."""
         ended = self.ended.setdefault(source, Ended())
@@ -72,8 +78,7 @@ class Staging:
         self.engine.register("parsed", parsed.rows)
         low, high, kept = self.engine.execute(
             "SELECT CAST(min(stage_ts) AS DATE), CAST(max(stage_ts) AS DATE), "
-            "count(*) FILTER (CAST(stage_ts AS DATE) IN "
-            "(SELECT unnest($nights))) FROM parsed",
+            "count(*) FILTER (CAST(stage_ts AS DATE) IN (SELECT unnest($nights))) FROM parsed",
             {"nights": list(self.nights)},
         ).fetchall()[0]
         self.engine.execute(
@@ -136,7 +141,7 @@ class Staging:
         return self.engine.sql(
             f"SELECT {_COLUMNS} FROM incoming SEMI JOIN fresh USING (source, pos) "
             f"WHERE night = DATE '{night.isoformat()}' ORDER BY {_ORDER}"
-        ).to_arrow_reader(100_000)
+        ).to_arrow_reader(_BATCH_ROWS)
 
     def _described(self, night: date) -> dict[str, Any]:
         rows = (
@@ -144,7 +149,7 @@ class Staging:
             "SEMI JOIN fresh USING (source, pos) WHERE night = $night)"
         )
         truncated, hours = self.engine.execute(
-            "SELECT count(truncated), list_sort(list_distinct(list(hour(stage_ts)))) FROM " + rows, {"night": night}
+            "SELECT count(truncated), list_sort(list(DISTINCT hour(stage_ts))) FROM " + rows, {"night": night}
         ).fetchall()[0]
         collisions = self.engine.execute(
             f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM {rows} GROUP BY {_IDENTITY})",
@@ -165,6 +170,17 @@ class Staging:
         every = dict(self.engine.execute(count.format("bad")).fetchall())
         self.engine.unregister("fresh_bad")
         return fresh, filed, {s: n - filed.get(s, 0) for s, n in every.items()}
+
+    def holding_bad(self, parts: Sequence[Path]) -> list[str]:
+        """Names of the parts that hold a bad line of this run."""
+        if not parts:
+            return []
+        found = self.engine.execute(
+            "SELECT DISTINCT parse_filename(filename) FROM read_parquet($parts, filename = true, "
+            "hive_partitioning = false) SEMI JOIN bad USING (source, byte_offset, sha256)",
+            {"parts": [str(p) for p in parts]},
+        ).fetchall()
+        return [name for (name,) in found]
 
     def _view(self, name: str, parts: Sequence[Path], like: str = "incoming") -> None:
         if parts:

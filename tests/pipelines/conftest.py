@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from s3_server import AWS_ENVIRONMENT, moto_server
+
+from pipelines.aws.s3 import S3Store
+from pipelines.aws.session import client
+from pipelines.store import LocalStore, ObjectStore
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,3 +33,33 @@ def moto() -> Iterator[str]:
     """moto's endpoint; one for all tests, so each makes a bucket of its own."""
     with moto_server() as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def shared_bucket(moto: str) -> Iterator[tuple[Any, str]]:
+    """The client the job uses, sent to moto, and a bucket; each test takes a prefix of its own."""
+    with closing(client("s3", region=None, endpoint_url=moto)) as made:
+        made.create_bucket(Bucket="archives")
+        yield made, "archives"
+
+
+@pytest.fixture(params=["local", "s3"])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], ObjectStore]:
+    """Makes the store of a name, in a folder and then in S3: the same name, the same objects."""
+    if request.param == "local":
+        return lambda name: LocalStore(tmp_path / "archives" / name)
+    made, bucket = request.getfixturevalue("shared_bucket")
+    test = uuid4().hex
+    return lambda name: S3Store(made, bucket, f"{test}/{name}")
+
+
+@pytest.fixture
+def store(new_store: Callable[[str], ObjectStore]) -> ObjectStore:
+    """An empty store, in a folder and then in S3."""
+    return new_store("archive")
+
+
+@pytest.fixture
+def listing() -> Callable[[ObjectStore], dict[str, str]]:
+    """Reads every key of a store, each with the hash of its bytes."""
+    return lambda store: {key: sha256(store.get(key) or b"").hexdigest() for key in store.list("")}
