@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,7 @@ PRINCIPAL_DAYS = "principal_days"
 RANKING = "ranking"
 
 _ROUNDS = 5
+_SMALL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class Addition:
     inputs: Sequence[Input]
     counts: Counts
     quarantine: Sequence[str] = ()
+
+
+def _derived(body: bytes, where: str) -> Derived:
+    rows, meta = decode(body, where)
+    return Derived(rows, meta, sha256(body).hexdigest())
+
+
+# a back-fill reads every night of the history again for each night it scores
+_decoded = lru_cache(maxsize=128)(_derived)
 
 
 class Archive:
@@ -145,8 +156,8 @@ class Archive:
         body = self.store.get(where)
         if body is None:
             return None
-        rows, meta = decode(body, f"{self.store.url}/{where}")
-        return Derived(rows, meta, sha256(body).hexdigest())
+        read = _decoded if len(body) <= _SMALL_BYTES else _derived
+        return read(body, f"{self.store.url}/{where}")
 
     def replace(self, table: str, night: date, rows: pa.Table, meta: dict[str, Any]) -> str:
         """Write a derived table in one atomic step; its sha256 comes back. The same bytes are not written again."""

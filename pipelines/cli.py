@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import resource
 import secrets
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,24 +17,31 @@ from typing import Any
 import click
 import duckdb
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from pipelines import nightly as stages
 from pipelines.archive import Archive
 from pipelines.config import FLAGS, ClusterConfig, Config, cluster_name, describe, load
 from pipelines.dates import nights
 from pipelines.engine import engine
-from pipelines.errors import AuditForestError, AwsError, ConfigError, Exit
+from pipelines.errors import AuditForestError, ConfigError, Exit
+from pipelines.nightly import refuse_empty, run_all, run_export, run_features, run_report, run_score
 from pipelines.progress import Progress, complain, shown
 from pipelines.report.sentences import coverage_line, notices
 from pipelines.report.terminal import ranking_table
 from pipelines.report.text import shown_name, visible
 from pipelines.runs import Run
 from pipelines.stages.report import Published
-from pipelines.store import open_store
+from pipelines.store import ObjectStore, open_store
 
+_NAME = "auditforest"
 _EXITS = "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
 _WIDTH = 140
+_BUG = 1
+_INTERRUPTED = 130
+"""What a shell says of a command ended by Ctrl-C."""
+
+_SAID_OF_INTERRUPTED = "interrupted; what was committed is whole, run again for the rest"
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,19 @@ class Job:
             )
         return self.run.source
 
+    def say(self, *results: str | Table) -> None:
+        """Print results to stdout, each on lines of its own; a reader who has left (`| head`) stops no night."""
+        self.progress.pause()
+        screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+        with screen.capture() as drawn:
+            for result in results:
+                screen.print(Text(visible(result)) if isinstance(result, str) else result, soft_wrap=True)
+        try:
+            click.echo(drawn.get(), nl=False)
+        except BrokenPipeError:
+            # or the interpreter would fail once more when it flushes stdout at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     """The options every command takes, those of the configuration made from their declarations."""
@@ -79,13 +101,17 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=f"\b\nExit codes:\n{_EXITS}")
-@click.version_option(package_name="auditforest")
+@click.group(
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"\b\nExit codes:\n{_EXITS}",
+)
+@click.version_option(package_name=_NAME)
 def cli() -> None:
     """Rank the principals of an EKS cluster by how strangely they used the Kubernetes API.
 
     \b
-    Example: auditforest nightly --cluster prod --source ./logs --archive ./archive
+    Example: auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --date 2026-09-15
     """
 
 
@@ -98,23 +124,20 @@ def nightly(**given: Any) -> None:
     Example: auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --date 2026-09-15
     """
     with _job("nightly", given) as job:
-        made = None
-        for made in stages.nightly(job.archive, job.engine, job.source, job.config, job.run, job.progress):
-            first = made.night.ranked[0]
-            if made.night.date != job.run.nights[-1]:
+        for made in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
+            if made.night.date == job.run.nights[-1]:
+                job.say(*_results(made, job.archive))
+            else:
+                first = made.night.ranked[0]
                 name = shown_name(first.principal, 60)
-                click.echo(f"{made.night.date}  {len(made.night.ranked)} principals, first {name} ({first.score:.3g})")
-        if made is not None:
-            _print(made, job.archive)
+                job.say(f"{made.night.date}  {len(made.night.ranked)} principals, first {name} ({first.score:.3g})")
 
 
-def _print(made: Published, archive: Archive) -> None:
-    screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    for notice in notices(made.night):
-        screen.print(Text(visible(notice)))
-    screen.print(ranking_table(made.night))
-    click.echo(coverage_line(made.night))
-    click.echo(f"report: {archive.store.url}/{made.html}")
+def _results(made: Published, archive: Archive) -> Iterator[str | Table]:
+    yield from notices(made.night)
+    yield ranking_table(made.night)
+    yield coverage_line(made.night)
+    yield f"report: {archive.store.url}/{made.html}"
 
 
 @cli.command()
@@ -126,11 +149,11 @@ def export(**given: Any) -> None:
     Example: auditforest export --cluster prod-usw2 --source data/sample --archive build/demo --date 2026-09-15
     """
     with _job("export", given) as job:
-        done = stages.run_export(job.archive, job.engine, job.source, job.run, job.progress)
+        done = run_export(job.archive, job.engine, job.source, job.run, job.progress)
         for night, commit in done.commits.items():
             if commit is not None:
-                click.echo(f"{night}  {commit.counts.archived} events archived, generation {commit.generation}")
-        stages.refuse_empty(done, job.source, job.archive)
+                job.say(f"{night}  {commit.counts.archived} events archived, generation {commit.generation}")
+        refuse_empty(done, job.source, job.archive)
 
 
 @cli.command()
@@ -143,8 +166,8 @@ def features(**given: Any) -> None:
     """
     with _job("features", given) as job:
         for night in job.run.nights:
-            stages.run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
-            click.echo(f"{night}  counted")
+            made = run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
+            job.say(f"{night}  {made.table.num_rows} principals counted")
 
 
 @cli.command()
@@ -157,8 +180,8 @@ def score(**given: Any) -> None:
     """
     with _job("score", given) as job:
         for night in job.run.nights:
-            stages.run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
-            click.echo(f"{night}  {job.run.by_night[night.isoformat()]['principals']} principals ranked")
+            made = run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
+            job.say(f"{night}  {made.table.num_rows} principals ranked")
 
 
 @cli.command()
@@ -171,8 +194,8 @@ def report(**given: Any) -> None:
     """
     with _job("report", given) as job:
         for night in job.run.nights:
-            made = stages.run_report(job.archive, night, job.run, job.progress)
-            click.echo(f"{night}  {job.archive.store.url}/{made.html}")
+            made = run_report(job.archive, night, job.run, job.progress)
+            job.say(f"{night}  {job.archive.store.url}/{made.html}")
 
 
 @contextmanager
@@ -198,41 +221,77 @@ def _job(command: str, given: dict[str, Any]) -> Iterator[Job]:
     source = known.source if given["source"] is None else given["source"]
     run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
     run = Run(run_id, command, cluster, asked, now, config, source)
-    with shown(run_id, cluster, lambda: datetime.now(UTC)) as progress, engine(config.parse) as connection:
-        job = Job(Archive(store, cluster), connection, config, run, progress)
-        try:
-            yield job
-        except AuditForestError as error:
-            _leave_record(run, job, error.exit_code, str(error))
-            raise
-        _leave_record(run, job, Exit.OK, None)
+    with (
+        _recorded(run, store),
+        shown(run_id, cluster, lambda: datetime.now(UTC)) as progress,
+        engine(config.parse) as connection,
+    ):
+        yield Job(Archive(store, cluster), connection, config, run, progress)
 
 
-def _leave_record(run: Run, job: Job, code: Exit, error: str | None) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    body = run.body(datetime.now(UTC), code.value, error, peak)
+@contextmanager
+def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
+    """Leaves the run's record in the store, however the run ends."""
     try:
-        run.write(job.archive.store, body)
-    except AuditForestError:
+        yield
+    except BaseException as error:
+        # the type alone of what nobody foresaw: its text may hold anything
+        code, said = _explained(error) or (_BUG, type(error).__name__)
         # what went wrong first is what the user must read
-        if error is None:
-            raise
+        with suppress(AuditForestError):
+            _leave_record(run, store, code, said)
+        raise
+    _leave_record(run, store, Exit.OK, None)
 
 
-def main() -> None:
-    """Entry point: runs the command and turns what can be explained into one line and an exit code."""
+def _leave_record(run: Run, store: ObjectStore, code: int, error: str | None) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    run.write(store, run.body(datetime.now(UTC), int(code), error, peak))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: runs the command and turns what can be explained into one line and an exit code.
+
+    Args:
+        arguments: of the command line, without the program's name; None takes the process's own.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # names come from the log; a terminal that cannot spell one is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        cli(standalone_mode=True)
-    except AuditForestError as error:
-        complain(str(error))
-        sys.exit(error.exit_code)
-    except duckdb.OutOfMemoryException as error:
-        complain(f"the engine ran out of memory ({_first(error)}); raise memory_limit under [parse]")
-        sys.exit(AwsError.exit_code)
-    except (duckdb.IOException, OSError) as error:
-        complain(f"this machine: {_first(error)}; free space or mend permissions, then run again")
-        sys.exit(AwsError.exit_code)
+        cli(arguments, prog_name=_NAME, standalone_mode=False)
+    except BaseException as error:
+        told = _explained(error)
+        if told is None:
+            raise
+        complain(told[1])
+        sys.exit(told[0])
 
 
-def _first(error: Exception) -> str:
+def _explained(error: BaseException) -> tuple[int, str] | None:
+    """Exit code and line for what can be foreseen; None for a mistake of ours."""
+    match error:
+        case AuditForestError():
+            return error.exit_code, str(error)
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else _NAME
+            return Exit.USAGE, f"{error.format_message().rstrip('.')}; see '{command} --help'"
+        case KeyboardInterrupt() | click.Abort() | duckdb.InterruptException():
+            return _INTERRUPTED, _SAID_OF_INTERRUPTED
+        case RuntimeError() if str(error) == "Query interrupted":
+            # how DuckDB passes Ctrl-C on
+            return _INTERRUPTED, _SAID_OF_INTERRUPTED
+        case duckdb.OutOfMemoryException() | MemoryError():
+            return Exit.TRANSIENT, f"out of memory ({_first_line(error)}); raise memory_limit under [parse]"
+        case duckdb.IOException() | OSError():
+            return Exit.TRANSIENT, f"this machine: {_one_line(error)}; free space or mend permissions, then run again"
+    return None
+
+
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0].strip() or type(error).__name__

@@ -10,6 +10,9 @@ import duckdb
 
 from pipelines.config import ParseConfig
 
+# of each connection, also of one to the same engine; else times would be read in the machine's zone
+_SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = true"
+
 
 @contextmanager
 def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -25,7 +28,14 @@ def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
             settings["threads"] = str(config.threads)
         connection = duckdb.connect(":memory:", config=settings)
         try:
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+            connection.execute(_SESSION)
             yield connection
         finally:
             connection.close()
+
+
+def worker(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A second connection to the same engine, for another thread."""
+    other = connection.cursor()
+    other.execute(_SESSION)
+    return other

@@ -7,7 +7,7 @@ from datetime import date
 
 import duckdb
 
-from pipelines.archive import Archive
+from pipelines.archive import Archive, Derived
 from pipelines.config import Config
 from pipelines.errors import EmptyNightError
 from pipelines.progress import Progress
@@ -30,7 +30,7 @@ def run_export(
 
 def run_features(
     archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, config: Config, run: Run, progress: Progress
-) -> None:
+) -> Derived:
     """The features stage of one night."""
     progress.stage("features", night)
     made = features(archive, engine, night, config.history.nights)
@@ -41,15 +41,17 @@ def run_features(
         left_out=made.meta["left_out"],
         history_nights=made.meta["history_nights"],
     )
+    return made
 
 
 def run_score(
     archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, config: Config, run: Run, progress: Progress
-) -> None:
+) -> Derived:
     """The score stage of one night."""
     progress.stage("score", night)
     made = score(archive, engine, night, config.history.nights, config.history.wanted, config.forest)
     run.note(night, ranking=made.sha256, principals=made.table.num_rows)
+    return made
 
 
 def run_report(archive: Archive, night: date, run: Run, progress: Progress) -> Published:
@@ -60,7 +62,7 @@ def run_report(archive: Archive, night: date, run: Run, progress: Progress) -> P
     return made
 
 
-def nightly(
+def run_all(
     archive: Archive,
     engine: duckdb.DuckDBPyConnection,
     source: str,

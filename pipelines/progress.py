@@ -26,6 +26,9 @@ class Progress(Protocol):
     def update(self, text: str, share: float) -> None:
         """Of the stage, this share (0 to 1) is done."""
 
+    def pause(self) -> None:
+        """Results are about to be printed; the next stage shows again."""
+
 
 class _Lines:
     """One JSON line for each stage; ASCII only, never content of the log."""
@@ -43,6 +46,9 @@ class _Lines:
     def update(self, text: str, share: float) -> None:
         """Too fine for a log."""
 
+    def pause(self) -> None:
+        """Lines are in nobody's way."""
+
 
 class _Bar:
     def __init__(self, bar: Bar) -> None:
@@ -50,10 +56,14 @@ class _Bar:
         self._task = bar.add_task("", total=1.0)
 
     def stage(self, name: str, night: date | None = None) -> None:
+        self._bar.start()
         self._bar.reset(self._task, description=f"{name} {night or ''}".strip())
 
     def update(self, text: str, share: float) -> None:
         self._bar.update(self._task, completed=min(share, 1.0), description=clip(visible(text), 48))
+
+    def pause(self) -> None:
+        self._bar.stop()
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def select(source: str) -> Selection:
 def _select(source: str) -> Selection:
     path = Path(source)
     if path.is_file():
-        return Selection((SourceFile(path, path.name),), ())
+        return Selection((SourceFile(path, _name(path.name)),), ())
     if path.is_dir():
         root, found = path, [p for p in _below(path) if p.is_file()]
     else:
@@ -144,8 +144,14 @@ def _root(pattern: str) -> Path:
     return Path(*plain[:fixed]) if fixed else Path()
 
 
+def _name(name: str) -> str:
+    # a file's name is bytes and need not be text; records and tables hold text
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def _named(paths: list[Path], root: Path) -> tuple[SourceFile, ...]:
-    files = [SourceFile(p, p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name) for p in paths]
+    names = [p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in paths]
+    files = [SourceFile(path, _name(name)) for path, name in zip(paths, names, strict=True)]
     return tuple(sorted(files, key=lambda f: f.name))
 
 

@@ -16,8 +16,8 @@ from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
-from pipelines.parse import Batch, parse
-from pipelines.sources.files import SourceFile, reading, select
+from pipelines.sources.files import LongLine, SourceFile, select
+from pipelines.stages.reading import pieces
 from pipelines.stages.staging import Chosen, Ended, Staging
 
 Progress = Callable[[str, float], None]
@@ -74,18 +74,15 @@ def export(
 def _read(
     staging: Staging, engine: duckdb.DuckDBPyConnection, files: Sequence[SourceFile], progress: Progress
 ) -> tuple[Input, ...]:
-    total, done, inputs = sum(f.size for f in files) or 1, 0, []
     for file in files:
         staging.ended.setdefault(file.name, Ended())
-        with reading(file) as stream:
-            for batch in stream.batches():
-                if isinstance(batch, Batch):
-                    staging.take(file.name, batch.offset, parse(engine, batch))
-                else:
-                    staging.take_long(batch)
-                progress(f"read {file.name}", (done + stream.stored_bytes) / total)
-            inputs.append(Input(file.name, stream.sha256, stream.stored_bytes))
-        done += file.size
+    inputs: list[Input] = []
+    for piece in pieces(engine, files, inputs):
+        if isinstance(piece.found, LongLine):
+            staging.take_long(piece.found)
+        else:
+            staging.take(piece.source, piece.offset, piece.found)
+        progress(f"read {piece.source}", piece.share)
     return tuple(inputs)
 
 

@@ -53,9 +53,11 @@ def requests_of(archive: Archive, engine: duckdb.DuckDBPyConnection, commit: Com
             empty = pa.schema([(name, pa.string()) for name in ("principal", "type", "kind", "item")])
             earlier = empty.empty_table()
         engine.register("past_items", earlier)
-        prepare(engine)
-        yield
-        engine.unregister("past_items")
+        try:
+            prepare(engine)
+            yield
+        finally:
+            engine.unregister("past_items")
 
 
 def features(archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, length: int) -> Derived:
@@ -86,7 +88,6 @@ def features(archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, l
         "left_out": counted.left_out,
         "counts": asdict(commit.counts),
         "history_nights": len(past.nights),
-        "notices": list(past.notices),
     }
     archive.replace(ITEMS, night, counted.items, meta | {"table": ITEMS})
     digest = archive.replace(PRINCIPAL_DAYS, night, days, meta | {"table": PRINCIPAL_DAYS})

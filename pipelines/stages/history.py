@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from features.catalogue import HASH
-from pipelines.archive import ITEMS, PRINCIPAL_DAYS, Archive, Derived
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,14 @@ def _plain(table: pa.Table) -> pa.Table:
 def history(archive: Archive, night: date, length: int) -> History:
     """The nights with counts among the `length` dates before this one.
 
-    A night counted by another catalogue, or whose two tables are of different generations, is left out and named.
+    A night not counted yet, counted by another catalogue, or whose two tables are of different generations, is left
+    out and named.
     """
     found, notices = [], []
     for back in range(length, 0, -1):
         earlier = night - timedelta(days=back)
         days, items = archive.derived(PRINCIPAL_DAYS, earlier), archive.derived(ITEMS, earlier)
-        if days is None and items is None:
+        if days is None and items is None and archive.newest(EVENTS, earlier) is None:
             continue
         if problem := _problem(days, items):
             mend = f"run 'auditforest features --cluster {archive.cluster} --date {earlier}'"
@@ -68,6 +69,8 @@ def history(archive: Archive, night: date, length: int) -> History:
 
 
 def _problem(days: Derived | None, items: Derived | None) -> str | None:
+    if days is None and items is None:
+        return "its events are archived, but not counted"
     if days is None or items is None:
         return f"its table of {'principal days' if days is None else 'items'} is missing"
     if days.meta["generation"] != items.meta["generation"]:

@@ -31,23 +31,26 @@ def report(archive: Archive, night: date) -> Published:
     """Write the night's three reports; the same ranking gives the same bytes.
 
     Raises:
-        DataError: the night was not ranked yet, or its ranking is damaged.
+        DataError: the night was not ranked yet, or by a version this one cannot read, or the ranking is damaged.
     """
     ranking = archive.derived(RANKING, night)
+    where = f"{archive.store.url}: {archive.cluster}, {night}"
+    mend = f"run 'auditforest score --cluster {archive.cluster} --date {night}'"
     if ranking is None:
-        raise DataError(
-            f"{archive.store.url}: {archive.cluster}, {night}: the night is not ranked yet; "
-            f"run 'auditforest score --cluster {archive.cluster} --date {night}'"
-        )
-    said = night_of(ranking)
-    where = folder(REPORTS, archive.cluster, night)
+        raise DataError(f"{where}: the night is not ranked yet; {mend}")
+    try:
+        said = night_of(ranking)
+    except (KeyError, TypeError, ValueError) as error:
+        # a feature or a column that was renamed since
+        raise DataError(f"{where}: ranked by another version of auditforest ({error}); {mend}") from error
+    to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),
         "ranking.json": ranking_json(said),
         "report.html": report_html(said),
     }
-    files = {name: archive.publish(f"{where}/{name}", body.encode()) for name, body in bodies.items()}
-    return Published(said, f"{where}/report.html", files)
+    files = {name: archive.publish(f"{to}/{name}", body.encode()) for name, body in bodies.items()}
+    return Published(said, f"{to}/report.html", files)
 
 
 def night_of(ranking: Derived) -> Night:

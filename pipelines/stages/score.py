@@ -44,14 +44,15 @@ def score(
 
     Raises:
         EmptyNightError: no event of the night is archived.
-        DataError: the night was not counted yet, or from other events than are archived now.
+        DataError: the night was not counted yet, or from other events or another history than stand there now.
     """
     commit = events_of(archive, night)
-    days = _days(archive, night, commit.sha256)
     past = history(archive, night, length)
+    days = _days(archive, night, {"events": commit.sha256, "history": past.origin, "length": length})
     origin = {
         "days": days.sha256,
         "history": past.origin,
+        "notices": list(past.notices),
         "forest": config.model_dump(mode="json"),
         "wanted": wanted,
         "code": dict(code()),
@@ -74,14 +75,14 @@ def score(
     return Derived(table, meta, archive.replace(RANKING, night, table, meta))
 
 
-def _days(archive: Archive, night: date, events: str) -> Derived:
+def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
     days = archive.derived(PRINCIPAL_DAYS, night)
     mend = f"run 'auditforest features --cluster {archive.cluster} --date {night}'"
     where = f"{archive.store.url}: {archive.cluster}, {night}"
     if days is None:
         raise DataError(f"{where}: the night has no counts yet; {mend}")
-    if days.meta["origin"]["events"] != events or days.meta["catalogue"] != HASH:
-        raise DataError(f"{where}: the counts are of other events or another catalogue than now; {mend}")
+    if days.meta["catalogue"] != HASH or any(days.meta["origin"].get(name) != made for name, made in wanted.items()):
+        raise DataError(f"{where}: the counts are of other events, history or features than stand here now; {mend}")
     return days
 
 

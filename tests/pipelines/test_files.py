@@ -299,3 +299,8 @@ def test_a_bomb_of_one_line_is_measured_and_not_kept(tmp_path: Path, monkeypatch
     assert isinstance(first, LongLine)
     assert (first.length, first.sha256, len(first.start)) == (len(bomb), sha256(bomb).hexdigest(), 4096)
     assert rest == [Batch("a", len(bomb) + 1, LOG)]
+
+
+def test_a_file_whose_name_is_no_text_goes_by_an_escaped_name(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff.log")).write_bytes(line(event()))
+    assert [f.name for f in select(str(tmp_path)).files] == ["a\\xff.log"]

@@ -1,0 +1,50 @@
+"""The small cluster and its archive, made once for all tests of a whole night."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from e2e.job import Ended, nightly
+from e2e.world import LAST, NIGHTS, ordinary, theft, written
+from s3_server import moto_server
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory without anybody's auditforest.toml."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source: ten nights, the attack on the last. Not to be changed."""
+    nights = {night: ordinary(night) for night in NIGHTS}
+    nights[LAST] += theft(LAST)
+    return written(tmp_path_factory.mktemp("world"), nights)
+
+
+@pytest.fixture(scope="session")
+def built(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """The archive of all ten nights, and how the back-fill ended. Not to be changed."""
+    folder = tmp_path_factory.mktemp("built")
+    with chdir(folder):
+        return folder / "archive", nightly(world, folder / "archive", NIGHTS[0], LAST)
+
+
+@pytest.fixture
+def archive(built: tuple[Path, Ended], tmp_path: Path) -> Path:
+    """A copy of that archive, to do with as one likes."""
+    return shutil.copytree(built[0], tmp_path / "archive")
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """An empty AWS on loopback."""
+    with moto_server() as endpoint:
+        yield endpoint
