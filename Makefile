@@ -25,7 +25,7 @@ demo: $(READY) ## rank the sample's last night; no AWS, no configuration
 	@$(BIN)/auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --from 2026-09-08 --to 2026-09-15
 
 test: lint ## lint, then every test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -21,8 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.archive import Archive
-from pipelines.config import FLAGS, ClusterConfig, Config, cluster_name, describe, load
-from pipelines.dates import nights
+from pipelines.arguments import cluster_name, nights
+from pipelines.config import FLAGS, ClusterConfig, Config, describe
+from pipelines.config_load import load
 from pipelines.engine import engine
 from pipelines.errors import AuditForestError, ConfigError, Exit
 from pipelines.nightly import refuse_empty, run_all, run_export, run_features, run_report, run_score

@@ -1,6 +1,6 @@
 """The configuration: every option declared once; help text, example file and docs are made from here.
 
-The only reader of auditforest.toml and of AUDITFOREST_* variables; imports nothing of ours but the errors.
+Reads nothing: config_load.py does.
 tests/pipelines/test_config.py sets every option in each way it can be set, well and badly."""
 
 from __future__ import annotations
@@ -8,25 +8,21 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple, NoReturn, get_args
+from typing import Annotated, Any, Final, NamedTuple, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, InitSettingsSource, TomlConfigSettingsSource
 
 from pipelines.errors import ConfigError
+from pipelines.words import shown
 
-DEFAULT_FILE: Final = Path("auditforest.toml")
 CLUSTER_PATTERN: Final = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
 FLAGS: Final[Mapping[str, str]] = {"--trees": "forest.trees", "--seed": "forest.seed"}
-_PREFIX: Final = "AUDITFOREST_"
+PREFIX: Final = "AUDITFOREST_"
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 _ENDPOINT: Final = re.compile(r"https?://(localhost|[0-9.]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?")
 
@@ -165,7 +161,7 @@ def field_of(option: str) -> FieldInfo:
     section, _, key = option.rpartition(".")
     model = SECTIONS.get("clusters.NAME" if section.startswith("clusters.") else section)
     if model is None or key not in model.model_fields:
-        raise ConfigError(f"{_shown(option)}: unknown option; {_nearest(option, ())}")
+        raise ConfigError(f"{shown(option)}: unknown option; {nearest(option, ())}")
     return model.model_fields[key]
 
 
@@ -190,7 +186,7 @@ def environment_name(option: str) -> str:
     """The variable that sets an option; a cluster's name stands in it as written."""
     section, _, key = option.rpartition(".")
     table, dot, name = section.partition(".")
-    return f"{_PREFIX}{table.upper()}{'__' + name if dot else ''}__{key.upper()}"
+    return f"{PREFIX}{table.upper()}{'__' + name if dot else ''}__{key.upper()}"
 
 
 def flag_name(option: str) -> str | None:
@@ -198,169 +194,15 @@ def flag_name(option: str) -> str | None:
     return next((flag for flag, target in FLAGS.items() if target == option), None)
 
 
-def load(path: Path | None, flags: Mapping[str, object]) -> Config:
-    """The configuration of this run: defaults, then file, then environment, then flags; later wins.
-
-    Args:
-        path: the file of --config; None takes auditforest.toml of the working directory, if there is one.
-        flags: values by option; None is a flag not given.
-    Raises:
-        ConfigError: a layer holds something unknown or unfit, even where a later layer would hide it.
-    """
-    if path is None and (DEFAULT_FILE.exists() or DEFAULT_FILE.is_symlink()):
-        path = DEFAULT_FILE
-    layers = [_flag_layer(flags), _environment_layer(os.environ)]
-    if path is not None:
-        layers.append(_file_layer(path))
-    for layer in reversed(layers):
-        try:
-            Config.model_validate(layer.values)
-        except ValidationError as error:
-            _refuse(layer, error)
-    return _merged(layers)
+def nearest(option: str, siblings: Iterable[str]) -> str:
+    """The known key most like this one: beside it if one is close, else anywhere."""
+    table, dot, key = option[:200].rpartition(".")
+    near = [f"{table}{dot}{name}" for name in difflib.get_close_matches(key, siblings, n=1)]
+    near += difflib.get_close_matches(option[:200], list(options()), n=1, cutoff=0)
+    return f"nearest known key: {shown(near[0])}"
 
 
 def config_hash(config: Config) -> str:
     """SHA-256 in hex of the configuration's values: the same wherever they were set."""
     text = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def cluster_name(text: str) -> str:
-    """The name, fit for a folder, a table of the file and a variable.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    if not re.fullmatch(CLUSTER_PATTERN, text):
-        raise ConfigError(
-            f"cluster name {quoted(text)}: expected 1 to 100 of A-Z, a-z, 0-9, '-' and '_', "
-            "the first a letter or a digit"
-        )
-    return text
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """Values of one origin, nested like the file, and how a user knows an option there."""
-
-    values: dict[str, Any]
-    where: Callable[[str], str]
-
-
-def _file_layer(path: Path) -> _Layer:
-    where = _shown(str(path))
-    try:
-        if not path.is_file():
-            found = "not a file" if path.exists() else "no such file"
-            raise ConfigError(f"{where}: {found}; expected a TOML file like auditforest.example.toml")
-        values = TomlConfigSettingsSource(BaseSettings, path)()
-    except OSError as error:
-        raise ConfigError(f"{where}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{where}: line {line}: found bytes that are not UTF-8, expected TOML") from None
-    except (ValueError, RecursionError) as error:
-        at = re.search(r"at line (\d+), column \d+\)$", str(error))
-        # without a place the parser ran off the end
-        line = int(at[1]) if at else path.read_bytes().rstrip().count(b"\n") + 1
-        reason = re.sub(r" \(at [^()]*\)$", "", str(error))
-        raise ConfigError(f"{where}: line {line}: not valid TOML: {_shown(reason)}") from None
-    return _Layer(values, lambda option: f"{where}: {_shown(option)}")
-
-
-def _environment_layer(environ: Mapping[str, str]) -> _Layer:
-    known = {environment_name(option): option for option in options()}
-    values: dict[str, Any] = {}
-    for name, text in sorted(environ.items()):
-        if not name.upper().startswith(_PREFIX):
-            continue
-        # NAME is a cluster like any other, so one pattern serves the declared names too
-        cluster = re.fullmatch(rf"({_PREFIX}CLUSTERS__)(.+)(__[A-Z]+)", name, re.DOTALL)
-        option = known.get(f"{cluster[1]}NAME{cluster[3]}" if cluster else name)
-        if option is None:
-            near = difflib.get_close_matches(name.upper()[:100], known, n=1, cutoff=0)[0]
-            raise ConfigError(f"{_shown(name)}: unknown environment variable; nearest known: {near}")
-        if cluster:
-            try:
-                option = option.replace("NAME", cluster_name(cluster[2]))
-            except ConfigError as reason:
-                raise ConfigError(f"{_shown(name)}: {reason}") from None
-        whole = describe(option).type is int and re.fullmatch(r"[+-]?[0-9]{1,40}", text)
-        _put(values, option, int(text) if whole else text)
-    return _Layer(values, lambda option: _shown(environment_name(option)))
-
-
-def _flag_layer(flags: Mapping[str, object]) -> _Layer:
-    values: dict[str, Any] = {}
-    for option, value in flags.items():
-        field_of(option)
-        if value is not None:
-            _put(values, option, value)
-    return _Layer(values, lambda option: flag_name(option) or f"flag of {_shown(option)}")
-
-
-def _put(values: dict[str, Any], option: str, value: object) -> None:
-    section, _, key = option.rpartition(".")
-    for part in section.split(".", 1):
-        values = values.setdefault(part, {})
-    values[key] = value
-
-
-def _merged(layers: list[_Layer]) -> Config:
-    """One configuration of checked layers, the first layer winning."""
-
-    class Layered(BaseSettings, extra="allow"):
-        @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], *_sources: Any, **_named: Any
-        ) -> tuple[InitSettingsSource, ...]:
-            return tuple(InitSettingsSource(settings_cls, layer.values) for layer in layers)
-
-    return Config.model_validate(Layered().model_extra)
-
-
-def _refuse(layer: _Layer, error: ValidationError) -> NoReturn:
-    """Raise the first of pydantic's complaints as one line of ours."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    parts = [str(part) for part in first["loc"]]
-    if parts[-1] == "[key]":
-        try:
-            cluster_name(parts[1])
-        except ConfigError as reason:
-            raise ConfigError(f"{layer.where('clusters')}: {reason}") from None
-    option = ".".join(parts)
-    in_cluster = parts[0] == "clusters" and len(parts) > 1
-    if first["type"] == "extra_forbidden":
-        table = "clusters.NAME" if in_cluster else ".".join(parts[:-1])
-        siblings = SECTIONS[table].model_fields if table else Config.model_fields
-        raise ConfigError(f"{layer.where(option)}: unknown key; {_nearest(option, siblings)}") from None
-    is_table = option in Config.model_fields or (in_cluster and len(parts) == 2)
-    expected = f"a table [{option}]" if is_table else expected_of(option)
-    raise ConfigError(f"{layer.where(option)}: found {quoted(first['input'])}, expected {expected}") from None
-
-
-def _nearest(option: str, siblings: Iterable[str]) -> str:
-    """The known key most like this one: beside it if one is close, else anywhere."""
-    table, dot, key = option[:200].rpartition(".")
-    near = [f"{table}{dot}{name}" for name in difflib.get_close_matches(key, siblings, n=1)]
-    near += difflib.get_close_matches(option[:200], list(options()), n=1, cutoff=0)
-    return f"nearest known key: {_shown(near[0])}"
-
-
-def _shown(text: str) -> str:
-    """The text on one line, shortened; quoted when anything in it does not print."""
-    text = text if text.isprintable() else repr(text)
-    return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def quoted(value: object) -> str:
-    """A refused value for a message; what an address may carry of credentials is left out."""
-    if isinstance(value, dict | list):
-        return "a table" if isinstance(value, dict) else "a list"
-    if isinstance(value, int) and value.bit_length() > 128:
-        return f"a number of {value.bit_length()} bits"
-    if isinstance(value, str):
-        value = re.sub(r"\?.*", "?...", re.sub(r"//.*@", "//...@", value, flags=re.DOTALL), flags=re.DOTALL)
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pipelines.errors import AwsError, ConfigError
+from pipelines.keys import check_key, check_prefix, is_key
 
-# No segment begins with a dot: that keeps "..", "." and our temporary files out of every store alike
-_SEGMENT = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,254}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _BUCKET = re.compile(r"(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TEMPORARY = ".tmp-"
@@ -65,34 +64,6 @@ class ObjectStore(Protocol):
 
         For people and for checks: what is committed is decided by get alone.
         """
-
-
-def check_key(key: str) -> str:
-    """The key itself, when every store can hold it.
-
-    Raises:
-        ValueError: a segment is empty, begins with a dot or holds another character.
-    """
-    if not is_key(key):
-        raise ValueError(
-            f"key {key!r}: segments of letters, digits and '._=-' that begin with no dot, joined by '/', expected"
-        )
-    return key
-
-
-def is_key(key: str) -> bool:
-    """Whether every store can hold an object under this key."""
-    return all(_SEGMENT.fullmatch(segment) for segment in key.split("/"))
-
-
-def check_prefix(prefix: str) -> str:
-    """The prefix itself, when a key can begin with it; "" is every key's.
-
-    Raises:
-        ValueError: no key begins like this.
-    """
-    check_key(prefix + "x")
-    return prefix
 
 
 class LocalStore:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteRe
 
 from pipelines.aws.session import explained
 from pipelines.errors import AwsError, DataError
-from pipelines.store import check_key, check_prefix, is_key
+from pipelines.keys import check_key, check_prefix, is_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

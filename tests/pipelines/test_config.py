@@ -12,23 +12,22 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from pipelines.arguments import cluster_name, night, nights
 from pipelines.config import (
     FLAGS,
     SECTIONS,
     ClusterConfig,
     Config,
-    cluster_name,
     config_hash,
     describe,
     environment_name,
     expected_of,
     field_of,
     flag_name,
-    load,
     options,
 )
 from pipelines.config_example import SAMPLE_CLUSTER, example_toml
-from pipelines.dates import night, nights
+from pipelines.config_load import load
 from pipelines.errors import ConfigError, Exit
 
 EXAMPLE = Path(__file__).parents[2] / "auditforest.example.toml"

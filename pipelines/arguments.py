@@ -1,14 +1,29 @@
-"""Which nights a command line asks for. A night is one UTC day; today is handed in, so this is pure.
+"""What a command line names: a cluster, a night, a range of nights. Today is handed in, so this is pure.
 
-tests/pipelines/test_config.py sets every date rule, well and badly."""
+tests/pipelines/test_config.py sets every rule, well and badly."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 
-from pipelines.config import quoted
+from pipelines.config import CLUSTER_PATTERN
 from pipelines.errors import ConfigError
+from pipelines.words import quoted
+
+
+def cluster_name(text: str) -> str:
+    """The name, fit for a folder, a table of the file and a variable.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not re.fullmatch(CLUSTER_PATTERN, text):
+        raise ConfigError(
+            f"cluster name {quoted(text)}: expected 1 to 100 of A-Z, a-z, 0-9, '-' and '_', "
+            "the first a letter or a digit"
+        )
+    return text
 
 
 def night(text: str | None, today: dt.date) -> dt.date:

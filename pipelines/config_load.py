@@ -1,0 +1,156 @@
+"""Loading the configuration: the only reader of auditforest.toml and of AUDITFOREST_* variables.
+
+Each layer is checked by itself, so that a message names the place where the value stands."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, TomlConfigSettingsSource
+
+from pipelines.arguments import cluster_name
+from pipelines.config import (
+    PREFIX,
+    SECTIONS,
+    Config,
+    describe,
+    environment_name,
+    expected_of,
+    field_of,
+    flag_name,
+    nearest,
+    options,
+)
+from pipelines.errors import ConfigError
+from pipelines.words import quoted, shown
+
+DEFAULT_FILE: Final = Path("auditforest.toml")
+
+
+def load(path: Path | None, flags: Mapping[str, object]) -> Config:
+    """The configuration of this run: defaults, then file, then environment, then flags; later wins.
+
+    Args:
+        path: the file of --config; None takes auditforest.toml of the working directory, if there is one.
+        flags: values by option; None is a flag not given.
+    Raises:
+        ConfigError: a layer holds something unknown or unfit, even where a later layer would hide it.
+    """
+    if path is None and (DEFAULT_FILE.exists() or DEFAULT_FILE.is_symlink()):
+        path = DEFAULT_FILE
+    layers = [_flag_layer(flags), _environment_layer(os.environ)]
+    if path is not None:
+        layers.append(_file_layer(path))
+    for layer in reversed(layers):
+        try:
+            Config.model_validate(layer.values)
+        except ValidationError as error:
+            _refuse(layer, error)
+    return _merged(layers)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Values of one origin, nested like the file, and how a user knows an option there."""
+
+    values: dict[str, Any]
+    where: Callable[[str], str]
+
+
+def _file_layer(path: Path) -> _Layer:
+    where = shown(str(path))
+    try:
+        if not path.is_file():
+            found = "not a file" if path.exists() else "no such file"
+            raise ConfigError(f"{where}: {found}; expected a TOML file like auditforest.example.toml")
+        values = TomlConfigSettingsSource(BaseSettings, path)()
+    except OSError as error:
+        raise ConfigError(f"{where}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{where}: line {line}: found bytes that are not UTF-8, expected TOML") from None
+    except (ValueError, RecursionError) as error:
+        at = re.search(r"at line (\d+), column \d+\)$", str(error))
+        # without a place the parser ran off the end
+        line = int(at[1]) if at else path.read_bytes().rstrip().count(b"\n") + 1
+        reason = re.sub(r" \(at [^()]*\)$", "", str(error))
+        raise ConfigError(f"{where}: line {line}: not valid TOML: {shown(reason)}") from None
+    return _Layer(values, lambda option: f"{where}: {shown(option)}")
+
+
+def _environment_layer(environ: Mapping[str, str]) -> _Layer:
+    known = {environment_name(option): option for option in options()}
+    values: dict[str, Any] = {}
+    for name, text in sorted(environ.items()):
+        if not name.upper().startswith(PREFIX):
+            continue
+        # NAME is a cluster like any other, so one pattern serves the declared names too
+        cluster = re.fullmatch(rf"({PREFIX}CLUSTERS__)(.+)(__[A-Z]+)", name, re.DOTALL)
+        option = known.get(f"{cluster[1]}NAME{cluster[3]}" if cluster else name)
+        if option is None:
+            near = difflib.get_close_matches(name.upper()[:100], known, n=1, cutoff=0)[0]
+            raise ConfigError(f"{shown(name)}: unknown environment variable; nearest known: {near}")
+        if cluster:
+            try:
+                option = option.replace("NAME", cluster_name(cluster[2]))
+            except ConfigError as reason:
+                raise ConfigError(f"{shown(name)}: {reason}") from None
+        whole = describe(option).type is int and re.fullmatch(r"[+-]?[0-9]{1,40}", text)
+        _put(values, option, int(text) if whole else text)
+    return _Layer(values, lambda option: shown(environment_name(option)))
+
+
+def _flag_layer(flags: Mapping[str, object]) -> _Layer:
+    values: dict[str, Any] = {}
+    for option, value in flags.items():
+        field_of(option)
+        if value is not None:
+            _put(values, option, value)
+    return _Layer(values, lambda option: flag_name(option) or f"flag of {shown(option)}")
+
+
+def _put(values: dict[str, Any], option: str, value: object) -> None:
+    section, _, key = option.rpartition(".")
+    for part in section.split(".", 1):
+        values = values.setdefault(part, {})
+    values[key] = value
+
+
+def _merged(layers: list[_Layer]) -> Config:
+    """One configuration of checked layers, the first layer winning."""
+
+    class Layered(BaseSettings, extra="allow"):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_sources: Any, **_named: Any
+        ) -> tuple[InitSettingsSource, ...]:
+            return tuple(InitSettingsSource(settings_cls, layer.values) for layer in layers)
+
+    return Config.model_validate(Layered().model_extra)
+
+
+def _refuse(layer: _Layer, error: ValidationError) -> NoReturn:
+    """Raise the first of pydantic's complaints as one line of ours."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    parts = [str(part) for part in first["loc"]]
+    if parts[-1] == "[key]":
+        try:
+            cluster_name(parts[1])
+        except ConfigError as reason:
+            raise ConfigError(f"{layer.where('clusters')}: {reason}") from None
+    option = ".".join(parts)
+    in_cluster = parts[0] == "clusters" and len(parts) > 1
+    if first["type"] == "extra_forbidden":
+        table = "clusters.NAME" if in_cluster else ".".join(parts[:-1])
+        siblings = SECTIONS[table].model_fields if table else Config.model_fields
+        raise ConfigError(f"{layer.where(option)}: unknown key; {nearest(option, siblings)}") from None
+    is_table = option in Config.model_fields or (in_cluster and len(parts) == 2)
+    expected = f"a table [{option}]" if is_table else expected_of(option)
+    raise ConfigError(f"{layer.where(option)}: found {quoted(first['input'])}, expected {expected}") from None

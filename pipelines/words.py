@@ -1,0 +1,23 @@
+"""Values in error messages: one line, shortened, without credentials."""
+
+from __future__ import annotations
+
+import re
+
+
+def shown(text: str) -> str:
+    """The text on one line, shortened; quoted when anything in it does not print."""
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def quoted(value: object) -> str:
+    """A refused value for a message; what an address may carry of credentials is left out."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, str):
+        value = re.sub(r"\?.*", "?...", re.sub(r"//.*@", "//...@", value, flags=re.DOTALL), flags=re.DOTALL)
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
