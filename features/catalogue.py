@@ -5,7 +5,6 @@ expects only the declared features to move."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 
@@ -49,8 +48,6 @@ class Feature:
     needs: Level = Level.METADATA
     reads_bodies_of: str | None = None
     """Requests whose body it reads; where none of them was logged at the level it needs, it is blind."""
-    share_of: str | None = None
-    """Feature this one is a part of, for the share people read."""
 
     @property
     def weight(self) -> float:
@@ -60,18 +57,15 @@ class Feature:
 
 def _requests(name: str, group: str, meaning: str, counts: str, reads_bodies_of: str | None = None) -> Feature:
     needs = Level.METADATA if reads_bodies_of is None else Level.REQUEST
-    share = None if name == "requests" else "requests"
-    return Feature(
-        name, group, "requests", meaning, counts, needs=needs, reads_bodies_of=reads_bodies_of, share_of=share
-    )
+    return Feature(name, group, "requests", meaning, counts, needs=needs, reads_bodies_of=reads_bodies_of)
 
 
 def _distinct(name: str, group: str, unit: str, meaning: str, expression: str, counts: str = "true") -> Feature:
     return Feature(name, group, unit, meaning, counts, distinct=expression)
 
 
-_OTHER_ERRORS = "coalesce(code IN (400, 405, 409, 415, 422, 429) OR code >= 500, false)"
-_REVIEWS = "coalesce(resource IN ('selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'), false)"
+_OTHER_ERRORS = "coalesce(code >= 400 AND code NOT IN (401, 403, 404), false)"
+_REVIEWS = f"coalesce(resource IN ({p.listed(p.SELF_REVIEWS)}), false)"
 _SECRET_READ = f"{p.SECRETS} AND {p.READS} AND {p.SUCCEEDED}"
 
 _COUNTED: tuple[Feature, ...] = (
@@ -80,7 +74,7 @@ _COUNTED: tuple[Feature, ...] = (
     _distinct("active_hours", "volume", "hours", "Hours with a request.", "hour(ts)"),
     _requests("writes", "mix", "Creates, updates, patches and deletes, access reviews apart.", "writes"),
     _requests("lists", "mix", "Lists.", "verb = 'list'"),
-    _requests("cluster_lists", "mix", "Lists over all namespaces.", "verb = 'list' AND namespace IS NULL"),
+    _requests("cluster_lists", "mix", "Lists without a namespace.", "verb = 'list' AND namespace IS NULL"),
     _requests("gets", "mix", "Reads of one object by its name.", "verb = 'get' AND name IS NOT NULL"),
     _requests("watches", "mix", "Watches.", "verb = 'watch'"),
     _requests("creates", "mix", "Creates.", "verb = 'create'"),
@@ -133,23 +127,36 @@ _COUNTED: tuple[Feature, ...] = (
     _requests(
         "strong_rbac_writes",
         "sensitive",
-        "Roles and bindings written that grant cluster-admin, system:masters, secrets or a wildcard.",
+        "Roles and bindings written that reach cluster-admin, system:masters, secrets or others' rights.",
         p.STRONG_RBAC_WRITE,
         p.RBAC_WRITE,
     ),
     _requests("execs", "sensitive", "Shells, attachments, port forwards and ephemeral containers in pods.", p.EXEC),
     _requests(
-        "token_requests", "sensitive", "Service account tokens asked for, nodes' own business apart.", p.TOKEN_REQUEST
+        "token_requests",
+        "sensitive",
+        "Service account tokens asked for; nodes and the control plane apart.",
+        p.TOKEN_REQUEST,
     ),
     _requests(
         "privileged_writes",
         "sensitive",
-        "Workloads written that are privileged or reach into the node.",
+        "Workloads written with success that are privileged or reach into the node; the control plane apart.",
         p.PRIVILEGED_WRITE,
         p.WORKLOAD_WRITE,
     ),
-    _requests("hook_writes", "sensitive", "Writes of admission webhooks and API services.", p.HOOK_WRITE),
-    _requests("certificate_writes", "sensitive", "Writes of certificate signing requests.", p.CERTIFICATE_WRITE),
+    _requests(
+        "hook_writes",
+        "sensitive",
+        "Writes of admission webhooks and API services; the control plane apart.",
+        p.HOOK_WRITE,
+    ),
+    _requests(
+        "certificate_writes",
+        "sensitive",
+        "Writes of certificate signing requests; nodes and the control plane apart.",
+        p.CERTIFICATE_WRITE,
+    ),
     _requests("node_proxy_requests", "sensitive", "Requests through nodes/proxy.", p.NODE_PROXY),
     _requests("aws_auth_writes", "sensitive", "Writes of aws-auth, which maps IAM to users.", p.AWS_AUTH_WRITE),
     _requests("impersonated_requests", "sensitive", "Requests made as somebody else.", p.IMPERSONATION),
@@ -186,9 +193,6 @@ _NEW: tuple[Feature, ...] = tuple(
 FEATURES: tuple[Feature, ...] = _COUNTED + _NEW
 NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
 GROUP_SIZES: Counter[str] = Counter(f.group for f in FEATURES)
-
-HASH = hashlib.sha256(repr((FEATURES, sorted(WEIGHTS.items()))).encode()).hexdigest()
-"""Names this catalogue; tables counted by another one are not compared with it."""
 
 
 def feature(name: str) -> Feature:

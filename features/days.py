@@ -5,11 +5,13 @@ A feature whose audit level the source lacks is null for the whole night, never 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import duckdb
 import pyarrow as pa
 
 from features.catalogue import FEATURES, Feature
+from features.history import SETTINGS
 from features.items import ITEMS, NEW_ITEMS, SHARE
 from features.levels import Level
 from features.predicates import SUCCEEDED
@@ -43,7 +45,8 @@ def _value(f: Feature) -> str:
 def _peaks() -> str:
     return " ".join(
         f"LEFT JOIN (SELECT principal, max(n) AS {f.name} FROM (SELECT principal, count(*) AS n FROM requests "
-        f"WHERE NOT left_out GROUP BY principal, date_trunc('{f.peak}', ts)) GROUP BY principal) USING (principal)"
+        f"WHERE NOT left_out AND coalesce({f.counts}, false) GROUP BY principal, date_trunc('{f.peak}', ts)) "
+        "GROUP BY principal) USING (principal)"
         for f in _PEAKS
     )
 
@@ -72,12 +75,16 @@ def _blind(f: Feature) -> str:
     applies = f"({f.reads_bodies_of}) AND {SUCCEEDED}"
     return (
         f"count(*) FILTER (WHERE {applies}) > 0 AND "
-        f"count(*) FILTER (WHERE {applies} AND level IN ({enough})) = 0 AS {f.name}"
+        f"count(*) FILTER (WHERE {applies} AND level IN ({enough}) AND truncated IS NULL) = 0 AS {f.name}"
     )
 
 
 BLIND = f"SELECT {', '.join(_blind(f) for f in _DEEP)} FROM requests"
-"""SQL: of each feature that needs bodies, whether the night had requests to read and no level to read them at."""
+"""SQL: of each feature that needs bodies, whether the night had bodies to read and none that was logged whole."""
+
+
+HASH = sha256(repr((FEATURES, REQUESTS, ITEMS, NEW_ITEMS, DAYS, BLIND, sorted(SETTINGS.items()))).encode()).hexdigest()
+"""Names this way of counting and judging; nights counted in another way are not compared with it."""
 
 
 @dataclass(frozen=True)

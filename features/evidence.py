@@ -27,12 +27,12 @@ def _source(f: Feature) -> str:
     if f.peak is not None:
         minute = f"date_trunc('{f.peak}', ts)"
         busiest = (
-            f"SELECT principal, {minute} AS busiest FROM requests WHERE NOT left_out GROUP BY principal, busiest "
+            f"SELECT principal, {minute} AS busiest FROM requests WHERE {counted} GROUP BY principal, busiest "
             "QUALIFY row_number() OVER (PARTITION BY principal ORDER BY count(*) DESC, busiest) = 1"
         )
         return (
             f"SELECT r.*, 1 AS thing FROM requests AS r JOIN ({busiest}) USING (principal) "
-            f"WHERE {minute} = busiest AND NOT left_out"
+            f"WHERE {minute} = busiest AND {counted}"
         )
     thing = f.distinct or "1"
     return f"SELECT *, {thing} AS thing FROM requests WHERE {counted} AND ({thing}) IS NOT NULL"

@@ -26,8 +26,17 @@ UNSEEN = 0.5
 DISPERSION = (0.05, 5.0)
 """Least and greatest variance beyond Poisson's, in units of the squared mean."""
 
-_FEW_NIGHTS = 3
+FEW_NIGHTS = 3
 """With fewer nights a principal's own variance says nothing."""
+
+SETTINGS = {
+    "cap": CAP,
+    "pseudo_nights": PSEUDO_NIGHTS,
+    "unseen": UNSEEN,
+    "dispersion": DISPERSION,
+    "few_nights": FEW_NIGHTS,
+}
+"""What a stored surprise depends on besides the counts."""
 
 
 @dataclass(frozen=True)
@@ -209,8 +218,8 @@ def _own(
         number, total, squares = _moments(before)
         mean[i] = (total + PSEUDO_NIGHTS * peers.mean[i]) / (number + PSEUDO_NIGHTS)
         spread = mean[i] + dispersion[kind] * np.square(mean[i])
-        if len(rows) >= _FEW_NIGHTS:
-            weight = np.where(number < _FEW_NIGHTS, 0.0, number / (number + PSEUDO_NIGHTS))
+        if len(rows) >= FEW_NIGHTS:
+            weight = np.where(number < FEW_NIGHTS, 0.0, number / (number + PSEUDO_NIGHTS))
             plain = total / np.maximum(number, 1.0)
             measured = np.maximum(squares / np.maximum(number, 1.0) - np.square(plain), 0.0)
             spread = weight * measured + (1.0 - weight) * spread

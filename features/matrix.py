@@ -20,8 +20,8 @@ SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluste
 
 
 def weighted(least: Floats) -> Floats:
-    """Rows for the forest: surprise in decades, compressed and weighted by group; NaN (blind) is calm."""
-    compressed: Floats = np.log1p(np.nan_to_num(least)) * _WEIGHTS
+    """Rows for the forest: surprise in decades, compressed and weighted by group."""
+    compressed: Floats = np.log1p(least) * _WEIGHTS
     return compressed
 
 

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+SELF_REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews")
+REVIEWS = (*SELF_REVIEWS, "subjectaccessreviews", "localsubjectaccessreviews", "tokenreviews")
+"""Questions, although they are asked by create."""
+
+WORKLOADS = (
+    "pods",
+    "deployments",
+    "daemonsets",
+    "statefulsets",
+    "replicasets",
+    "replicationcontrollers",
+    "jobs",
+    "cronjobs",
+    "podtemplates",
+)
+"""Resources that hold a pod, or a pattern of one."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """SQL list of names that stand in this code."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
+WORKLOAD = (
+    f"coalesce(resource IN ({listed(WORKLOADS)}), false) "
+    "AND (subresource IS NULL OR (resource = 'pods' AND subresource = 'ephemeralcontainers'))"
+)
+
 DENIED = "coalesce(code IN (401, 403), false)"
 SUCCEEDED = "coalesce(code < 400, false)"
 READS = "verb IN ('get', 'list', 'watch')"
@@ -21,11 +51,7 @@ EXEC = "coalesce(resource = 'pods' AND subresource IN ('exec', 'attach', 'portfo
 TOKEN_REQUEST = (
     f"coalesce(resource = 'serviceaccounts' AND subresource = 'token', false) AND verb = 'create' AND {_NOT_MACHINERY}"
 )
-WORKLOAD_WRITE = (
-    "writes AND subresource IS NULL AND coalesce(resource IN ('pods', 'deployments', 'daemonsets', 'statefulsets', "
-    "'replicasets', 'replicationcontrollers', 'jobs', 'cronjobs', 'podtemplates'), false) "
-    "AND verb IN ('create', 'update', 'patch')"
-)
+WORKLOAD_WRITE = f"writes AND verb IN ('create', 'update', 'patch') AND {WORKLOAD}"
 PRIVILEGED_WRITE = f"coalesce(host_access, false) AND {SUCCEEDED} AND {_NOT_CONTROL_PLANE}"
 HOOK_WRITE = (
     "coalesce(resource IN ('validatingwebhookconfigurations', 'mutatingwebhookconfigurations', 'apiservices'), "

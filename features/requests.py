@@ -5,6 +5,7 @@ ResponseStarted, so no stage is filtered out."""
 
 from __future__ import annotations
 
+from features.predicates import REVIEWS, listed
 from features.principal import PRINCIPAL, TYPE
 
 _STAGE_RANK = (
@@ -12,15 +13,17 @@ _STAGE_RANK = (
     "WHEN 'RequestReceived' THEN 1 ELSE 0 END"
 )
 _AGENT = "rtrim(regexp_extract(lower(user_agent), '^[^/ (]*'), '0123456789.-_')"
-_ADDRESS = "source_ips[1]"
-_IPV4 = f"regexp_full_match({_ADDRESS}, '[0-9]{{1,3}}(\\.[0-9]{{1,3}}){{3}}')"
+# an IPv4 address may come dressed as IPv6
+_ADDRESS = "regexp_replace(nullif(source_ips[1], ''), '^::[fF]{4}:', '')"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = f"regexp_matches({_ADDRESS}, '^{_OCTET}(\\.{_OCTET}){{3}}$')"
 _NETWORK = (
     f"CASE WHEN {_IPV4} THEN regexp_extract({_ADDRESS}, '^([0-9]+\\.[0-9]+\\.[0-9]+)\\.', 1) || '.0/24' "
     f"ELSE {_ADDRESS} END"
 )
 _PRIVATE = (
-    "^(10\\.|127\\.|169\\.254\\.|192\\.168\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|"
-    "100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.|::1$|[fF][cdCD]|[fF][eE][89abAB])"
+    "^(0\\.|2(2[4-9]|[34][0-9]|5[0-5])\\.|10\\.|127\\.|169\\.254\\.|192\\.168\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|"
+    "100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.|::1?$|[fF][cdfCDF]|[fF][eE][89abAB])"
 )
 
 LEASES = "coalesce(resource = 'leases' AND api_group = 'coordination.k8s.io', false)"
@@ -42,13 +45,12 @@ WHERE nth = 1
 
 REQUESTS = f"""
 SELECT audit_id, stage, username, impersonated_user, verb, code, decision, level, name, namespace, user_agent,
-  request_uri, authz_role,
+  request_uri, authz_role, truncated,
   {PRINCIPAL} AS principal,
   {TYPE} AS type,
   coalesce(received_ts, stage_ts) AS ts,
   coalesce(verb IN ('create', 'update', 'patch', 'delete', 'deletecollection'), false)
-    AND coalesce(resource NOT IN ('selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews',
-      'subjectaccessreviews', 'localsubjectaccessreviews', 'tokenreviews'), false) AS writes,
+    AND coalesce(resource NOT IN ({listed(REVIEWS)}), false) AS writes,
   resource, subresource, api_group,
   coalesce(resource || coalesce('.' || api_group, '') || coalesce('/' || subresource, ''), 'url') AS object,
   {_ADDRESS} AS address,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.levels import Level
+from features.predicates import WORKLOAD
 
 MAX_LIST = 64
 """Entries kept of a list fact; a body may hold thousands."""
@@ -17,11 +18,7 @@ MAX_TEXT = 512
 """Characters kept of one entry."""
 
 _WRITE = "verb IN ('create', 'update', 'patch')"
-_WORKLOAD = (
-    f"{_WRITE} AND (subresource IS NULL AND resource IN ('pods', 'deployments', 'daemonsets', 'statefulsets', "
-    "'replicasets', 'replicationcontrollers', 'jobs', 'cronjobs', 'podtemplates') "
-    "OR resource = 'pods' AND subresource = 'ephemeralcontainers')"
-)
+_WORKLOAD = f"{_WRITE} AND {WORKLOAD}"
 _ROLE = f"{_WRITE} AND api_group = 'rbac.authorization.k8s.io' AND resource IN ('roles', 'clusterroles')"
 _BINDING = (
     f"{_WRITE} AND api_group = 'rbac.authorization.k8s.io' AND resource IN ('rolebindings', 'clusterrolebindings')"

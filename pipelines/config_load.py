@@ -31,6 +31,9 @@ from pipelines.config import (
 from pipelines.errors import ConfigError
 from pipelines.words import quoted, shown
 
+# Kubernetes sets these in every pod beside a Service that is called like the product
+_SERVICE_LINK: Final = re.compile(r"AUDITFOREST(_[A-Z0-9_]+)?_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9A-Z_]+)?)")
+
 DEFAULT_FILE: Final = Path("auditforest.toml")
 
 
@@ -90,6 +93,8 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
     values: dict[str, Any] = {}
     for name, text in sorted(environ.items()):
         if not name.upper().startswith(PREFIX):
+            continue
+        if _SERVICE_LINK.fullmatch(name):
             continue
         # NAME is a cluster like any other, so one pattern serves the declared names too
         cluster = re.fullmatch(rf"({PREFIX}CLUSTERS__)(.+)(__[A-Z]+)", name, re.DOTALL)

@@ -11,7 +11,7 @@ from pipelines.body_facts import FACTS
 from pipelines.redact import REDACTED_URI
 
 EVENT = """{
- "kind": "VARCHAR", "auditID": "VARCHAR", "level": "VARCHAR", "stage": "VARCHAR", "verb": "VARCHAR",
+ "auditID": "VARCHAR", "level": "VARCHAR", "stage": "VARCHAR", "verb": "VARCHAR",
  "requestURI": "VARCHAR", "userAgent": "VARCHAR", "sourceIPs": ["VARCHAR"],
  "user": {"username": "VARCHAR", "uid": "VARCHAR", "groups": ["VARCHAR"], "extra": {
    "canonicalArn": ["VARCHAR"], "sessionName": ["VARCHAR"], "accessKeyId": ["VARCHAR"],

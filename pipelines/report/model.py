@@ -1,6 +1,7 @@
 """What a report is made of: one night's ranking and what is known about its making.
 
-Imports nothing of ours. Checked at birth, so the writers never meet a NaN, a naive time or a 21st audit ID.
+Imports nothing of ours but the limit of evidence.
+Checked at birth, so the writers never meet a NaN, a naive time or a 21st audit ID.
 Tested in tests/report/test_model.py.
 """
 
@@ -8,7 +9,7 @@ import math
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
-MOST_AUDIT_IDS = 20
+from features.evidence import MAX_AUDIT_IDS
 
 
 def _check_finite(record: object) -> None:
@@ -46,8 +47,8 @@ class Evidence:
     last_ts: datetime | None
 
     def __post_init__(self) -> None:
-        if len(self.audit_ids) > MOST_AUDIT_IDS:
-            raise ValueError(f"{len(self.audit_ids)} audit IDs; expected at most {MOST_AUDIT_IDS}")
+        if len(self.audit_ids) > MAX_AUDIT_IDS:
+            raise ValueError(f"{len(self.audit_ids)} audit IDs; expected at most {MAX_AUDIT_IDS}")
         for time in (self.first_ts, self.last_ts):
             if time is not None and time.utcoffset() != timedelta(0):
                 raise ValueError(f"{time}; expected an aware time in UTC")

@@ -5,9 +5,10 @@ Nothing here is escaped: the writers do that. Tested in tests/report/test_senten
 
 import math
 
+from features.history import CAP
 from pipelines.report.model import Coverage, Night, Reason
+from pipelines.report.text import visible
 
-CAP = 30  # decades; a surprise is never told as more
 NOTHING = "\N{EN DASH}"
 SCORE = (
     "Score = CoDisp times norm: how alone a principal stands in the forest, multiplied by how much about it is unusual;"
@@ -39,7 +40,7 @@ def _one(unit: str) -> str:
 def nights(surprise: float) -> str:
     """10**surprise at two significant digits: `3,200`, `1.5 million`, `2.4 x 10^15`, `at least 10^30`."""
     if surprise >= CAP:
-        return f"at least 10^{CAP}"
+        return f"at least 10^{CAP:.0f}"
     exponent = math.floor(surprise)
     mantissa = round(10 ** (surprise - exponent), 1)
     if mantissa >= 10:
@@ -88,8 +89,9 @@ def coverage_line(night: Night) -> str:
     it = night.coverage
     return (
         f"{counted(it.read, 'events')} read = {it.archived:,} archived + {it.duplicate:,} duplicate"
-        f" + {it.quarantined:,} quarantined + {it.outside:,} outside the night; {hours_sentence(it)};"
-        f" {it.truncated:,} truncated; {counted(it.collisions, 'collisions')}"
+        f" + {it.quarantined:,} quarantined + {it.outside:,} outside the asked nights; {hours_sentence(it)};"
+        f" {it.truncated:,} truncated; {counted(it.collisions, 'collisions')};"
+        f" blind: {', '.join(map(visible, it.blind)) or 'no feature'}"
     )
 
 

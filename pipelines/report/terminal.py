@@ -7,10 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.report.model import Night
-from pipelines.report.sentences import NOTHING, coverage_line, figure, reason_sentence
+from pipelines.report.sentences import NOTHING, figure, reason_sentence
 from pipelines.report.text import clip, shown_name, visible
-
-__all__ = ["coverage_line", "ranking_table"]
 
 _NAME = 100
 _REASON = 300

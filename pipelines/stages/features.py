@@ -12,8 +12,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.catalogue import HASH, NAMES
-from features.days import count, prepare
+from features.catalogue import NAMES
+from features.days import HASH, count, prepare
 from features.history import Counts, surprises
 from features.matrix import counts_of, with_surprises
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
@@ -77,7 +77,9 @@ def features(archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, l
         counted = count(engine)
     earlier = past.days
     judged = surprises(counts_of(counted.days), NO_PAST if earlier is None else counts_of(earlier))
-    days = with_surprises(counted.days, judged)
+    seen = _first_seen(earlier)
+    first = [seen.get(principal, night) for principal in counted.days["principal"].to_pylist()]
+    days = with_surprises(counted.days, judged).append_column("first_seen", pa.array(first, pa.date32()))
     meta: dict[str, Any] = {
         "night": night.isoformat(),
         "cluster": archive.cluster,
@@ -92,3 +94,11 @@ def features(archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, l
     archive.replace(ITEMS, night, counted.items, meta | {"table": ITEMS})
     digest = archive.replace(PRINCIPAL_DAYS, night, days, meta | {"table": PRINCIPAL_DAYS})
     return Derived(days, meta, digest)
+
+
+def _first_seen(earlier: pa.Table | None) -> dict[str, date]:
+    """First night of each principal of the history; carried forward, so it may lie before the nights looked back on."""
+    if earlier is None:
+        return {}
+    first = earlier.group_by("principal").aggregate([("first_seen", "min")])
+    return dict(zip(first["principal"].to_pylist(), first["first_seen_min"].to_pylist(), strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.catalogue import HASH
+from features.days import HASH
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
 
 
@@ -75,6 +75,8 @@ def _problem(days: Derived | None, items: Derived | None) -> str | None:
         return f"its table of {'principal days' if days is None else 'items'} is missing"
     if days.meta["generation"] != items.meta["generation"]:
         return f"its tables are of generations {days.meta['generation']} and {items.meta['generation']}"
+    if days.meta["origin"] != items.meta["origin"]:
+        return "its two tables were not made together"
     if days.meta["catalogue"] != HASH:
         return "its features were counted by another catalogue"
     return None

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.catalogue import FEATURES, HASH, Feature
+from features.catalogue import FEATURES, Feature
+from features.days import HASH
 from features.evidence import evidence
 from features.history import Surprises, surprises
 from features.matrix import counts_of, rows_of
@@ -22,7 +23,7 @@ from models.reference import ReferenceForest
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
 from pipelines.config import ForestConfig
 from pipelines.errors import DataError
-from pipelines.ranking import SCHEMA
+from pipelines.ranking import table as ranking_table
 from pipelines.stages.features import NO_PAST, events_of, requests_of
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
@@ -61,7 +62,7 @@ def score(
     if found is not None:
         return found
     with requests_of(archive, engine, commit, past):
-        table = _rank(engine, night, days.table, past, config)
+        table = _rank(engine, days.table, past, config)
     kept = ("night", "cluster", "generation", "counts", "blind", "left_out", "history_nights")
     meta = {name: days.meta[name] for name in kept} | {
         "table": RANKING,
@@ -86,9 +87,7 @@ def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
     return days
 
 
-def _rank(
-    engine: duckdb.DuckDBPyConnection, night: date, days: pa.Table, past: History, config: ForestConfig
-) -> pa.Table:
+def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, config: ForestConfig) -> pa.Table:
     rows, before = rows_of(days), past.days
     training = rows if before is None else rows_of(before)
     codisp = forest(config).fit(training).codisp(rows)
@@ -97,7 +96,6 @@ def _rank(
     judged = surprises(counts_of(days), NO_PAST if before is None else counts_of(before))
     reasons = [_reasons(rows[i], i, days, judged) for i in range(days.num_rows)]
     proof = _evidence(engine, days["principal"].to_pylist(), reasons)
-    seen = _first_seen(past)
     place = ranks(total)
     records = []
     for i, principal in enumerate(days["principal"].to_pylist()):
@@ -115,12 +113,12 @@ def _rank(
                 "reasons": reasons[i],
                 "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
                 "marks": [],
-                "first_seen": seen.get(principal, night),
+                "first_seen": days["first_seen"][i].as_py(),
                 "history_nights": int(judged.nights[i]),
             }
         )
     records.sort(key=lambda r: (r["rank"], r["principal"]))
-    return pa.Table.from_pylist(records, SCHEMA)
+    return ranking_table(records)
 
 
 def _reasons(row: Floats, i: int, days: pa.Table, judged: Surprises) -> list[dict[str, Any]]:
@@ -155,11 +153,3 @@ def _evidence(
         f.name: {row.pop("principal"): {"feature": f.name} | row for row in evidence(engine, f, names).to_pylist()}
         for f, names in wanted.items()
     }
-
-
-def _first_seen(past: History) -> dict[str, date]:
-    seen: dict[str, date] = {}
-    for earlier in past.nights:
-        for principal in earlier.days.table["principal"].to_pylist():
-            seen.setdefault(principal, earlier.night)
-    return seen

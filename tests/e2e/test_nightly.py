@@ -16,7 +16,7 @@ import pytest
 from e2e.job import FEW_TREES, Ended, auditforest, everything, nightly, object_of, ranking_of, records
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, PUBLIC, ordinary, written
 
-from features.catalogue import HASH
+from features.days import HASH
 from features.principal import TYPES
 from pipelines.config import ForestConfig
 from pipelines.parquet import decode, encode

@@ -183,7 +183,6 @@ def test_a_declaration_can_be_printed(f):
 def test_a_feature_has_one_form_and_refers_to_what_exists(f):
     assert sum(form is not None for form in (f.distinct, f.peak, f.new)) <= 1
     assert (f.needs is Level.METADATA) == (f.reads_bodies_of is None)
-    assert f.share_of is None or f.share_of in NAMES
     assert feature(f.name) is f
 
 

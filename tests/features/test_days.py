@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pyarrow as pa
 import pytest
 from builders import event
@@ -94,3 +96,29 @@ def test_a_flood_of_invented_names_is_a_row_each(night, engine):
     assert counted.days.num_rows == 20_000
     assert set(counted.days["requests"].to_pylist()) == {1}
     assert sum(counted.days["new_denied_actions_for_cluster"].to_pylist()) == 1
+
+
+def test_the_hash_names_how_things_are_counted_and_not_what_they_weigh():
+    import features.catalogue
+    import features.days
+    import features.items
+
+    before = features.days.HASH
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(features.catalogue.WEIGHTS, "time", 0.1)
+        assert before == importlib.reload(features.days).HASH
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features.items, "ITEMS", features.items.ITEMS.replace("lpad", "rpad"))
+        assert before != importlib.reload(features.days).HASH
+    assert before == importlib.reload(features.days).HASH
+
+
+@pytest.mark.parametrize(("name", "request_of"), READS.items())
+def test_bodies_that_the_server_cut_off_are_not_read(night, name, request_of):
+    cut = {"audit.k8s.io/truncated": "true", "authorization.k8s.io/decision": "allow"}
+    assert name in night(event(level="Request", code=201, annotations=cut, **request_of)).counted.blind
+
+
+def test_an_ephemeral_container_without_its_body_is_blind(night):
+    patch = {"verb": "patch", "resource": "pods", "subresource": "ephemeralcontainers"}
+    assert "privileged_writes" in night(event(level="Metadata", **patch)).counted.blind

@@ -33,11 +33,6 @@ def test_a_column_is_compressed_surprise_times_weight_over_the_root_of_the_group
         assert found[:, at] == pytest.approx(expected)
 
 
-def test_calm_and_blind_are_zero():
-    assert weighted(np.full((1, len(NAMES)), np.nan)).tolist() == weighted(np.zeros((1, len(NAMES)))).tolist()
-    assert not weighted(np.zeros((1, len(NAMES)))).any()
-
-
 def test_counts_keep_their_nulls_and_order(days):
     counts = counts_of(days)
     assert counts.principals.tolist() == days["principal"].to_pylist()

@@ -42,11 +42,16 @@ ADDRESSES = [
     ("fd00::1", "fd00::1", False),
     ("FE80::1", "FE80::1", False),
     ("2001:db8::1", "2001:db8::1", True),
-    ("12.000.22.33", "12.000.22.0/24", True),
+    ("12.000.22.33", "12.000.22.33", False),
+    ("999.1.1.1", "999.1.1.1", False),
+    ("0.0.0.0", "0.0.0.0/24", False),
+    ("224.0.0.1", "224.0.0.0/24", False),
+    ("223.255.255.255", "223.255.255.0/24", True),
+    ("::", "::", False),
+    ("ff02::1", "ff02::1", False),
     ("1.2.3", "1.2.3", False),
     ("not an address", "not an address", False),
     ("' OR 1=1 --", "' OR 1=1 --", False),
-    ("", "", False),
 ]
 BEFORE_MIDNIGHT = f"{NIGHT}T23:59:59.999000Z"
 
@@ -172,7 +177,13 @@ def test_addresses_have_a_network_and_are_public_or_not(callers, address, networ
     assert [(r["network"], r["is_public"]) for r in callers if r["address"] == address] == [(network, is_public)]
 
 
-@pytest.mark.parametrize("ips", [None, []], ids=["missing", "empty"])
+@pytest.mark.parametrize("mapped", ["::ffff:10.0.0.1", "::FFFF:10.0.0.1"])
+def test_an_ipv4_address_dressed_as_ipv6_is_itself(requests, mapped):
+    found = requests(event(ip=mapped))[0]
+    assert (found["address"], found["network"], found["is_public"]) == ("10.0.0.1", "10.0.0.0/24", False)
+
+
+@pytest.mark.parametrize("ips", [None, [], [""]], ids=["missing", "empty", "blank"])
 def test_no_address_is_no_address(requests, ips):
     found = requests(event(sourceIPs=ips))[0]
     assert (found["address"], found["network"], found["is_public"]) == (None, None, False)

@@ -474,3 +474,9 @@ def test_options_that_name_no_range_are_refused(date: str | None, from_: str | N
     with pytest.raises(ConfigError) as caught:
         nights(date, from_, to, TODAY)
     assert str(caught.value).startswith(says)
+
+
+def test_the_variables_of_a_service_of_the_same_name_are_no_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    for end in ("SERVICE_HOST", "PORT", "PORT_8080_TCP_ADDR", "SERVICE_PORT_HTTP"):
+        monkeypatch.setenv(f"AUDITFOREST_{end}", "10.0.0.1")
+    assert load(None, {}).forest.trees == 100

@@ -70,8 +70,8 @@ def test_a_figure_has_three_digits(value, said):
 def test_a_whole_night_is_told_without_a_notice():
     assert notices(night()) == ()
     assert coverage_line(night()) == (
-        "1,000 events read = 900 archived + 60 duplicate + 30 quarantined + 10 outside the night;"
-        " 24 of 24 hours seen; 0 truncated; 0 collisions"
+        "1,000 events read = 900 archived + 60 duplicate + 30 quarantined + 10 outside the asked nights;"
+        " 24 of 24 hours seen; 0 truncated; 0 collisions; blind: no feature"
     )
 
 

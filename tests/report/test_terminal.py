@@ -7,7 +7,8 @@ import pytest
 from report_builders import HOSTILE, bare, night, night_of, ranked
 from rich.console import Console
 
-from pipelines.report.terminal import coverage_line, ranking_table
+from pipelines.report.sentences import coverage_line
+from pipelines.report.terminal import ranking_table
 
 
 def drawn(tonight, **options) -> str:
