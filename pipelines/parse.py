@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import duckdb
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from pipelines.body_facts import BODY, FACTS, reads_body
 from pipelines.events import COLUMNS, EVENT
+from pipelines.lists import events_in
 
 QUARANTINE = pa.schema(
     [
@@ -120,33 +122,65 @@ def _size(line: memoryview) -> int:
 
 
 def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
-    """Rows and quarantine of a batch, in the order of its lines.
+    """Rows and quarantine of a batch, in the order of its lines; a line may be a list of events.
 
     Args:
         engine: a connection whose TimeZone is UTC; nothing stays in it.
     """
-    lines = _lines(batch.data)
-    rows = max(1, lines.num_rows * _SLICE_BYTES // max(1, len(batch.data)))
+    found = _read(engine, batch.data)
+    rows, rest = [found.filter(_good(found))], _Rest(batch)
+    for start, line, reason in _bad(batch.data, found):
+        events = events_in(line)
+        if events is None:
+            rest.refuse(start, line, reason)
+        else:
+            listed = b"\n".join(event for _, event in events)
+            inner = _read(engine, listed)
+            at = pa.array([start + offset for offset, _ in events], pa.int64())
+            rows.append(inner.set_column(0, "pos", at).filter(_good(inner)))
+            for inside, event, why in _bad(listed, inner):
+                nth = int(np.searchsorted(inner["pos"].to_numpy(), inside))
+                rest.refuse(start + events[nth][0], event, f"in a list: {why}")
+    whole = pa.concat_tables(rows) if len(rows) == 1 else pa.concat_tables(rows).sort_by("pos")
+    return Parsed(whole.drop_columns(["is_object"]), pa.Table.from_pylist(rest.bad, QUARANTINE), rest.blank)
+
+
+@dataclass
+class _Rest:
+    """What of a batch did not become a row."""
+
+    batch: Batch
+    blank: int = 0
+    bad: list[dict[str, object]] = field(default_factory=list)
+
+    def refuse(self, start: int, line: bytes, reason: str) -> None:
+        if line.strip():
+            self.bad.append(quarantined(self.batch.source, self.batch.offset + start, line, reason))
+        else:
+            self.blank += 1
+
+
+def _read(engine: duckdb.DuckDBPyConnection, data: bytes) -> pa.Table:
+    lines = _lines(data)
+    rows = max(1, lines.num_rows * _SLICE_BYTES // max(1, len(data)))
     engine.register("lines", pa.Table.from_batches(lines.to_batches(max_chunksize=rows), lines.schema))
     try:
-        read = engine.sql(PARSE).to_arrow_table()
+        return engine.sql(PARSE).to_arrow_table()
     finally:
         engine.unregister("lines")
-    return _divide(batch, read)
 
 
-def _divide(batch: Batch, read: pa.Table) -> Parsed:
+def _good(read: pa.Table) -> pa.Array:
     good = np.logical_and(read["audit_id"].is_valid().to_numpy(), read["stage_ts"].is_valid().to_numpy())
+    return pa.array(good)
+
+
+def _bad(data: bytes, read: pa.Table) -> Iterator[tuple[int, bytes, str]]:
+    """Start, bytes and reason of each line that is no row."""
     starts, sizes = read["pos"].to_numpy(), read["bytes"].to_numpy()
-    bad, blank = [], 0
-    for i in np.flatnonzero(~good):
-        line = batch.data[starts[i] : starts[i] + sizes[i]]
-        if not line.strip():
-            blank += 1
-            continue
-        bad.append(quarantined(batch.source, batch.offset + int(starts[i]), line, _reason(read, int(i), line)))
-    rows = read.filter(pa.array(good)).drop_columns(["is_object"])
-    return Parsed(rows, pa.Table.from_pylist(bad, QUARANTINE), blank)
+    for i in np.flatnonzero(~_good(read).to_numpy(zero_copy_only=False)):
+        line = data[starts[i] : starts[i] + sizes[i]]
+        yield int(starts[i]), line, _reason(read, int(i), line)
 
 
 def _reason(read: pa.Table, i: int, line: bytes) -> str:

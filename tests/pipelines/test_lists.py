@@ -1,0 +1,79 @@
+"""Lists of events on one line: the same rows as the same events on lines of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+from builders import event, line, lines
+
+from pipelines.config import ParseConfig
+from pipelines.engine import engine as connected
+from pipelines.lists import events_in
+from pipelines.parse import Batch, Parsed, parse
+
+EVENTS = [event(name=name, agent='caf\u00e9 \u2603 "],{[') for name in ("a", "b", "c")]
+FORMS = {
+    "array": json.dumps(EVENTS),
+    "compact array": json.dumps(EVENTS, separators=(",", ":"), ensure_ascii=False),
+    "spaced": " [ " + " , ".join(json.dumps(e) for e in EVENTS) + " ] ",
+    "event list": json.dumps(
+        {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {"a": [1]}, "items": EVENTS}
+    ),
+    "items first": json.dumps({"items": EVENTS, "kind": "EventList"}),
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connected(ParseConfig()) as connection:
+        yield connection
+
+
+def parsed(engine: duckdb.DuckDBPyConnection, data: bytes) -> Parsed:
+    return parse(engine, Batch("x.log", 1000, data))
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+def test_a_list_gives_the_rows_of_its_events(engine: duckdb.DuckDBPyConnection, form: str) -> None:
+    found = parsed(engine, lines([event(name="before")]) + form.encode() + b"\n" + lines([event(name="after")]))
+    assert [r["name"] for r in found.rows.to_pylist()] == ["before", "a", "b", "c", "after"]
+    assert len(set(found.rows["pos"].to_pylist())) == 5
+    assert (found.quarantine.num_rows, found.blank) == (0, 0)
+
+
+def test_an_event_has_the_same_hash_in_a_list_and_alone(engine: duckdb.DuckDBPyConnection) -> None:
+    alone = parsed(engine, lines(EVENTS)).rows
+    listed = parsed(engine, b"[" + b",".join(line(e).rstrip() for e in EVENTS) + b"]").rows
+    assert listed.drop_columns(["pos"]).equals(alone.drop_columns(["pos"]))
+
+
+def test_a_bad_event_of_a_list_is_quarantined_alone_with_its_own_offset(engine: duckdb.DuckDBPyConnection) -> None:
+    bad = b'{"kind":"Event","auditID":"x"}'
+    data = b"[" + line(EVENTS[0]).rstrip() + b", " + bad + b"," + line(EVENTS[1]).rstrip() + b"]\n"
+    found = parsed(engine, data)
+    assert [r["name"] for r in found.rows.to_pylist()] == ["a", "b"]
+    (row,) = found.quarantine.to_pylist()
+    assert (row["byte_offset"], row["length"]) == (1000 + data.index(bad), len(bad))
+    assert row["reason"].startswith("in a list: no audit event")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"[1]",
+        b"[[{}]]",
+        b"[{}",
+        b"[{} {}]",
+        b'{"items":[{}]}',
+        b'{"kind":"EventList","items":7}',
+        b"[" * 100_000,
+        b"",
+        b"[]",
+        b" [ ] ",
+    ],
+)
+def test_what_is_no_list_of_objects_is_none(other: bytes) -> None:
+    assert events_in(other) is None
