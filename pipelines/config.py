@@ -104,7 +104,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     source: str | None = _text(
         None,
-        "a file or folder, s3://BUCKET/PREFIX or cloudwatch",
+        "a file, a folder or a glob",
         "Where its audit events are read; a relative path counts from the working directory.",
         "data/sample",
         _PRINTABLE,

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipelines.body_facts import BODY, FACTS, reads_body
 from pipelines.events import COLUMNS, EVENT
 from pipelines.lists import events_in
+from pipelines.sources.base import Batch
 
 QUARANTINE = pa.schema(
     [
@@ -38,15 +39,6 @@ _WORDS = frozenset(
     b"requestReceivedTimestamp items null true false Truncated".split()
 )
 _WORD = re.compile(rb"[A-Za-z0-9_./+=@%-]+")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Whole lines of one source object; `offset` is where they start in its inflated bytes."""
-
-    source: str
-    offset: int
-    data: bytes
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Where audit events come from: one window in, raw lines with their provenance out."""
+"""Where audit events come from; base.py says what a source must offer, opening.py chooses one."""

@@ -12,7 +12,7 @@ import itertools
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -20,7 +20,8 @@ from typing import IO, Protocol
 import pyarrow as pa
 
 from pipelines.errors import ConfigError, DataError
-from pipelines.parse import Batch, split
+from pipelines.parse import split
+from pipelines.sources.base import Batch, LongLine, Source
 
 ENDINGS = (".ndjson", ".jsonl", ".json", ".log")
 """Names read from a folder, each also with .gz, .gzip, .zst or .zstd; a file named outright is always read."""
@@ -36,17 +37,6 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class LongLine:
-    """A line that was not kept in memory: where it stood, its length, its hash and its start."""
-
-    source: str
-    offset: int
-    length: int
-    sha256: str
-    start: bytes
-
-
-@dataclass(frozen=True)
 class SourceFile:
     """One source object: the path to read, and the name it goes by in records and quarantine."""
 
@@ -58,13 +48,13 @@ class SourceFile:
         """Bytes as stored."""
         return self.path.stat().st_size
 
+    def open(self) -> AbstractContextManager[FileReading]:
+        """The file, open and inflated.
 
-@dataclass(frozen=True)
-class Selection:
-    """Files to read, in order, and the names passed over because they do not look like logs."""
-
-    files: tuple[SourceFile, ...]
-    ignored: tuple[str, ...]
+        Raises:
+            ConfigError: it cannot be opened.
+        """
+        return reading(self)
 
 
 class _Readable(Protocol):
@@ -90,7 +80,7 @@ class _Hashing(io.RawIOBase):
         return len(data)
 
 
-def select(source: str) -> Selection:
+def select(source: str) -> Source:
     """Files of a source: the file itself, the logs below a folder, or what a glob matches, sorted by name.
 
     Raises:
@@ -104,10 +94,10 @@ def select(source: str) -> Selection:
         ) from error
 
 
-def _select(source: str) -> Selection:
+def _select(source: str) -> Source:
     path = Path(source)
     if path.is_file():
-        return Selection((SourceFile(path, _name(path.name)),), ())
+        return Source((SourceFile(path, _name(path.name)),), ())
     if path.is_dir():
         root, found = path, [p for p in _below(path) if p.is_file()]
     else:
@@ -118,7 +108,7 @@ def _select(source: str) -> Selection:
         root, found = _root(source), [p for p in matches if p.is_file()]
         if not found:
             raise ConfigError(f"--source {source}: the glob matches no file; quote it and check the folder")
-        return Selection(_named(found, root), ())
+        return Source(_named(found, root), ())
     logs = [p for p in found if _looks_like_log(p.name)]
     if not logs:
         raise ConfigError(
@@ -126,7 +116,7 @@ def _select(source: str) -> Selection:
             "(plain, .gz or .zst); name the file itself, or a glob"
         )
     others = tuple(sorted(p.relative_to(root).as_posix() for p in set(found) - set(logs)))
-    return Selection(_named(logs, root), others)
+    return Source(_named(logs, root), others)
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -160,7 +150,7 @@ def _looks_like_log(name: str) -> bool:
 
 
 @dataclass
-class Reading:
+class FileReading:
     """A file while it is read; `sha256` and `stored_bytes` are whole once `batches` has ended."""
 
     file: SourceFile
@@ -193,7 +183,7 @@ class Reading:
 
 
 @contextmanager
-def reading(file: SourceFile) -> Iterator[Reading]:
+def reading(file: SourceFile) -> Iterator[FileReading]:
     """The file, open and inflated.
 
     Raises:
@@ -206,7 +196,7 @@ def reading(file: SourceFile) -> Iterator[Reading]:
     with raw:
         stored = _Hashing(raw)
         buffered: io.BufferedReader = io.BufferedReader(stored, 1 << 20)
-        yield Reading(file, stored, _inflated(buffered))
+        yield FileReading(file, stored, _inflated(buffered))
 
 
 def _inflated(stored: io.BufferedReader) -> _Readable:

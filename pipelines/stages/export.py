@@ -16,7 +16,8 @@ from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
-from pipelines.sources.files import LongLine, SourceFile, select
+from pipelines.sources.base import LongLine, SourceObject
+from pipelines.sources.opening import open_source
 from pipelines.stages.reading import pieces
 from pipelines.stages.staging import Chosen, Ended, Staging
 
@@ -61,23 +62,23 @@ def export(
         ConfigError: the source is not there.
         DataError: no line of it is an audit event, or the archive is damaged.
     """
-    selection = select(source)
+    opened = open_source(source)
     staging = Staging(engine, nights)
-    inputs = _read(staging, engine, selection.files, progress)
+    inputs = _read(staging, engine, opened.objects, progress)
     _refuse_other_logs(source, staging)
     commits, written = _archive(archive, staging, {i.name: i for i in inputs})
     staging.drop()
     covers = f"{staging.first} to {staging.last}" if staging.first else "no event"
-    return Exported(commits, written, inputs, staging.ended, selection.ignored, covers)
+    return Exported(commits, written, inputs, staging.ended, opened.ignored, covers)
 
 
 def _read(
-    staging: Staging, engine: duckdb.DuckDBPyConnection, files: Sequence[SourceFile], progress: Progress
+    staging: Staging, engine: duckdb.DuckDBPyConnection, objects: Sequence[SourceObject], progress: Progress
 ) -> tuple[Input, ...]:
-    for file in files:
-        staging.ended.setdefault(file.name, Ended())
+    for one in objects:
+        staging.ended.setdefault(one.name, Ended())
     inputs: list[Input] = []
-    for piece in pieces(engine, files, inputs):
+    for piece in pieces(engine, objects, inputs):
         if isinstance(piece.found, LongLine):
             staging.take_long(piece.found)
         else:

@@ -1,4 +1,4 @@
-"""Files to parsed batches, in order: while workers parse, the next batch is already being inflated."""
+"""Source objects to parsed batches, in order: while workers parse, the next batch is already being inflated."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import duckdb
 
 from pipelines.commits import Input
 from pipelines.engine import worker
-from pipelines.parse import Batch, Parsed, parse
-from pipelines.sources.files import LongLine, SourceFile, reading
+from pipelines.parse import Parsed, parse
+from pipelines.sources.base import Batch, LongLine, SourceObject
 
 _WORKERS = 2
 
@@ -28,8 +28,8 @@ class Piece:
     share: float
 
 
-def pieces(engine: duckdb.DuckDBPyConnection, files: Sequence[SourceFile], inputs: list[Input]) -> Iterator[Piece]:
-    """All lines of the files, parsed, in order; what was read of each file is added to `inputs`.
+def pieces(engine: duckdb.DuckDBPyConnection, objects: Sequence[SourceObject], inputs: list[Input]) -> Iterator[Piece]:
+    """All lines of the objects, parsed, in order; what was read of each is added to `inputs`.
 
     Raises:
         DataError: a compressed file is cut or damaged.
@@ -49,7 +49,7 @@ def pieces(engine: duckdb.DuckDBPyConnection, files: Sequence[SourceFile], input
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         waiting: deque[Future[Piece]] = deque()
-        for read, share in _batches(files, inputs):
+        for read, share in _batches(objects, inputs):
             waiting.append(pool.submit(parsed, read, share))
             if len(waiting) > _WORKERS:
                 yield waiting.popleft().result()
@@ -57,11 +57,11 @@ def pieces(engine: duckdb.DuckDBPyConnection, files: Sequence[SourceFile], input
             yield waiting.popleft().result()
 
 
-def _batches(files: Sequence[SourceFile], inputs: list[Input]) -> Iterator[tuple[Batch | LongLine, float]]:
-    total, done = sum(f.size for f in files) or 1, 0
-    for file in files:
-        with reading(file) as stream:
+def _batches(objects: Sequence[SourceObject], inputs: list[Input]) -> Iterator[tuple[Batch | LongLine, float]]:
+    total, done = sum(f.size for f in objects) or 1, 0
+    for one in objects:
+        with one.open() as stream:
             for batch in stream.batches():
                 yield batch, min(1.0, (done + stream.stored_bytes) / total)
-            inputs.append(Input(file.name, stream.sha256, stream.stored_bytes))
-        done += file.size
+            inputs.append(Input(one.name, stream.sha256, stream.stored_bytes))
+        done += one.size

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipelines.commits import Counts
 from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
 from pipelines.parse import QUARANTINE, Parsed, quarantined
-from pipelines.sources.files import LongLine
+from pipelines.sources.base import LongLine
 
 _SETUP = f"""
 CREATE TABLE incoming (source VARCHAR, pos BIGINT, night DATE, {", ".join(f'"{c.name}" {c.type}' for c in COLUMNS)});

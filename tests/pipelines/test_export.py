@@ -27,8 +27,7 @@ from pipelines.engine import engine
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
-from pipelines.sources.files import reading
-from pipelines.stages import reading as files_read
+from pipelines.sources.files import SourceFile, reading
 from pipelines.stages.export import SCHEMA, Exported, export
 from pipelines.stages.staging import Ended
 from pipelines.store import ObjectStore
@@ -415,7 +414,7 @@ def test_a_back_fill_puts_every_event_under_the_night_of_its_stage(
         with reading(file) as stream:
             yield stream
 
-    monkeypatch.setattr(files_read, "reading", counted)
+    monkeypatch.setattr(SourceFile, "open", counted)
     done = run(store, source("in", a=made[:4], b=made[4:]), FIRST, SECOND, THIRD)
     assert read == ["a.log", "b.log"]
     assert done.written == (night(FIRST), night(SECOND), night(THIRD))

@@ -38,7 +38,7 @@ def put(folder: Path, *names: str, data: bytes = LOG) -> None:
 
 
 def chosen(source: Path | str) -> list[str]:
-    return [f.name for f in select(str(source)).files]
+    return [f.name for f in select(str(source)).objects]
 
 
 def read(path: Path) -> list[Batch]:
@@ -62,7 +62,7 @@ def refused(source: Path | str) -> str:
 def test_a_file_named_outright_is_read_whatever_its_name(tmp_path: Path, name: str) -> None:
     put(tmp_path, name, "other.log")
     selection = select(str(tmp_path / name))
-    assert [(f.path, f.name) for f in selection.files] == [(tmp_path / name, name)]
+    assert [(f.path, f.name) for f in selection.objects] == [(tmp_path / name, name)]
     assert selection.ignored == ()
 
 
@@ -81,7 +81,7 @@ def test_each_ending_of_a_log_is_taken_from_a_folder(tmp_path: Path, ending: str
 def test_files_of_a_folder_that_are_no_logs_are_listed(tmp_path: Path) -> None:
     put(tmp_path, "a.log", "labels.tsv", "sub/README.md", "sub/x.gz", "audit.log.bak")
     selection = select(str(tmp_path))
-    assert [f.name for f in selection.files] == ["a.log"]
+    assert [f.name for f in selection.objects] == ["a.log"]
     assert selection.ignored == ("audit.log.bak", "labels.tsv", "sub/README.md", "sub/x.gz")
 
 
@@ -303,4 +303,4 @@ def test_a_bomb_of_one_line_is_measured_and_not_kept(tmp_path: Path, monkeypatch
 
 def test_a_file_whose_name_is_no_text_goes_by_an_escaped_name(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"a\xff.log")).write_bytes(line(event()))
-    assert [f.name for f in select(str(tmp_path)).files] == ["a\\xff.log"]
+    assert [f.name for f in select(str(tmp_path)).objects] == ["a\\xff.log"]

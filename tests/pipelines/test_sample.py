@@ -56,7 +56,7 @@ def table(name: str) -> list[dict[str, str]]:
 
 def test_the_sample_is_eight_nights_and_its_labels() -> None:
     selection = select(str(SAMPLE))
-    assert [f.name for f in selection.files] == FILES
+    assert [f.name for f in selection.objects] == FILES
     assert {"label-events.tsv", "labels.tsv"} <= set(selection.ignored)
 
 

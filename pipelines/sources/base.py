@@ -1,0 +1,74 @@
+"""What every source offers: objects to read once, each as batches of whole lines with their provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Whole lines of one source object; `offset` is where they start in its inflated bytes."""
+
+    source: str
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class LongLine:
+    """A line that was not kept in memory: where it stood, its length, its hash and its start."""
+
+    source: str
+    offset: int
+    length: int
+    sha256: str
+    start: bytes
+
+
+class Reading(Protocol):
+    """A source object while it is read; hash and size are whole once `batches` has ended."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the stored bytes, hex."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes as stored, compressed or not."""
+
+    def batches(self) -> Iterator[Batch | LongLine]:
+        """Whole lines in order.
+
+        Raises:
+            DataError: the object is cut or damaged.
+        """
+
+
+class SourceObject(Protocol):
+    """One object of a source."""
+
+    @property
+    def name(self) -> str:
+        """What records and quarantine call it; the same wherever the source is mounted."""
+
+    @property
+    def size(self) -> int:
+        """Bytes as stored, for the progress bar."""
+
+    def open(self) -> AbstractContextManager[Reading]:
+        """The object, open and inflated.
+
+        Raises:
+            ConfigError: it cannot be opened.
+        """
+
+
+@dataclass(frozen=True)
+class Source:
+    """Objects to read, in order, and the names passed over because they do not look like logs."""
+
+    objects: tuple[SourceObject, ...]
+    ignored: tuple[str, ...] = ()
