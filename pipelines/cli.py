@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import secrets
@@ -24,6 +23,7 @@ from pipelines.archive import Archive
 from pipelines.arguments import cluster_name, nights
 from pipelines.config import FLAGS, ClusterConfig, Config, describe
 from pipelines.config_load import load
+from pipelines.endings import NAME, endable, explained, mend_streams
 from pipelines.engine import engine
 from pipelines.errors import AuditForestError, ConfigError, Exit
 from pipelines.nightly import refuse_empty, run_all, run_export, run_features, run_report, run_score
@@ -35,14 +35,9 @@ from pipelines.runs import Run
 from pipelines.stages.report import Published
 from pipelines.store import ObjectStore, open_store
 
-_NAME = "auditforest"
 _EXITS = "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
 _WIDTH = 140
 _BUG = 1
-_INTERRUPTED = 130
-"""What a shell says of a command ended by Ctrl-C."""
-
-_SAID_OF_INTERRUPTED = "interrupted; what was committed is whole, run again for the rest"
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Job:
         Raises:
             ConfigError: nobody said.
         """
-        if self.run.source is None:
+        if self.run.source is None or not self.run.source.strip():
             raise ConfigError(
                 f"no source for {self.archive.cluster}: pass --source FILE, FOLDER or 'GLOB', or set source under "
                 f"[clusters.{self.archive.cluster}] in auditforest.toml"
@@ -107,7 +102,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"\b\nExit codes:\n{_EXITS}",
 )
-@click.version_option(package_name=_NAME)
+@click.version_option(package_name=NAME)
 def cli() -> None:
     """Rank the principals of an EKS cluster by how strangely they used the Kubernetes API.
 
@@ -237,7 +232,7 @@ def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
         yield
     except BaseException as error:
         # the type alone of what nobody foresaw: its text may hold anything
-        code, said = _explained(error) or (_BUG, type(error).__name__)
+        code, said = explained(error) or (_BUG, type(error).__name__)
         # what went wrong first is what the user must read
         with suppress(AuditForestError):
             _leave_record(run, store, code, said)
@@ -256,43 +251,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: of the command line, without the program's name; None takes the process's own.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # names come from the log; a terminal that cannot spell one is no reason to fail
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    mend_streams()
     try:
-        cli(arguments, prog_name=_NAME, standalone_mode=False)
+        with endable():
+            cli(arguments, prog_name=NAME, standalone_mode=False)
     except BaseException as error:
-        told = _explained(error)
+        told = explained(error)
         if told is None:
             raise
         complain(told[1])
         sys.exit(told[0])
-
-
-def _explained(error: BaseException) -> tuple[int, str] | None:
-    """Exit code and line for what can be foreseen; None for a mistake of ours."""
-    match error:
-        case AuditForestError():
-            return error.exit_code, str(error)
-        case click.UsageError():
-            command = error.ctx.command_path if error.ctx else _NAME
-            return Exit.USAGE, f"{error.format_message().rstrip('.')}; see '{command} --help'"
-        case KeyboardInterrupt() | click.Abort() | duckdb.InterruptException():
-            return _INTERRUPTED, _SAID_OF_INTERRUPTED
-        case RuntimeError() if str(error) == "Query interrupted":
-            # how DuckDB passes Ctrl-C on
-            return _INTERRUPTED, _SAID_OF_INTERRUPTED
-        case duckdb.OutOfMemoryException() | MemoryError():
-            return Exit.TRANSIENT, f"out of memory ({_first_line(error)}); raise memory_limit under [parse]"
-        case duckdb.IOException() | OSError():
-            return Exit.TRANSIENT, f"this machine: {_one_line(error)}; free space or mend permissions, then run again"
-    return None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0].strip() or type(error).__name__

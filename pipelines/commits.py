@@ -103,13 +103,21 @@ def newest(store: ObjectStore, table: str, cluster: str, night: date) -> Commit 
     """The commit readers follow, or None for a night that was never committed.
 
     Raises:
-        DataError: a commit is no commit.
+        DataError: a commit is no commit, or one is missing.
     """
     found, generation = None, 1
-    while (commit := _at(store, table, cluster, night, generation)) is not None:
-        found = commit
-        generation += 1
-    return found
+    while True:
+        commit = _at(store, table, cluster, night, generation)
+        if commit is not None:
+            found, generation = commit, generation + 1
+        elif _at(store, table, cluster, night, generation + 1) is None:
+            return found
+        # another writer may have committed both since the first look
+        elif _at(store, table, cluster, night, generation) is None:
+            raise DataError(
+                f"{store.url}/{key(table, cluster, night, generation)}: missing, although the next commit stands; "
+                "restore it from a copy of the archive, or remove the night's folder and export it again"
+            )
 
 
 def _at(store: ObjectStore, table: str, cluster: str, night: date, generation: int) -> Commit | None:

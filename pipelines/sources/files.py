@@ -11,7 +11,7 @@ import io
 import itertools
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,32 +80,38 @@ class _Hashing(io.RawIOBase):
         return len(data)
 
 
-def select(source: str) -> Source:
+def select(source: str, apart_from: Path | None = None) -> Source:
     """Files of a source: the file itself, the logs below a folder, or what a glob matches, sorted by name.
 
+    A file that links lead to twice is read once.
+
+    Args:
+        apart_from: a folder of which no file is read: the archive itself, whose records end in .json, too.
     Raises:
         ConfigError: nothing is there, or nothing there looks like an audit log.
     """
     try:
-        return _select(source)
+        return _select(source, apart_from)
     except OSError as error:
         raise ConfigError(
             f"--source {source}: {error.filename} cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
 
 
-def _select(source: str) -> Source:
+def _select(source: str, apart_from: Path | None) -> Source:
     path = Path(source)
+    if apart_from is not None and path.resolve().is_relative_to(apart_from.resolve()):
+        raise ConfigError(f"--source {source}: lies in the archive {apart_from}; keep the logs elsewhere")
     if path.is_file():
         return Source((SourceFile(path, _name(path.name)),), ())
     if path.is_dir():
-        root, found = path, [p for p in _below(path) if p.is_file()]
+        root, found = path, _told_apart(_below(path), apart_from)
     else:
         if not glob.has_magic(source):
             raise ConfigError(f"--source {source}: no such file or folder; expected a file, a folder or a quoted glob")
         # Path.glob knows no absolute pattern
         matches = {Path(p) for p in glob.glob(source, recursive=True)}  # noqa: PTH207
-        root, found = _root(source), [p for p in matches if p.is_file()]
+        root, found = _root(source), _told_apart(matches, apart_from)
         if not found:
             raise ConfigError(f"--source {source}: the glob matches no file; quote it and check the folder")
         return Source(_named(found, root), ())
@@ -117,6 +123,17 @@ def _select(source: str) -> Source:
         )
     others = tuple(sorted(p.relative_to(root).as_posix() for p in set(found) - set(logs)))
     return Source(_named(logs, root), others)
+
+
+def _told_apart(paths: Iterable[Path], apart_from: Path | None) -> list[Path]:
+    """The files among the paths, each once, none of them below the folder."""
+    out = None if apart_from is None else apart_from.resolve()
+    found = {}
+    for path in sorted(paths, reverse=True):
+        real = path.resolve()
+        if real.is_file() and (out is None or not real.is_relative_to(out)):
+            found[real] = path
+    return list(found.values())
 
 
 def _below(folder: Path) -> Iterator[Path]:

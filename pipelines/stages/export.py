@@ -62,7 +62,8 @@ def export(
         ConfigError: the source is not there.
         DataError: no line of it is an audit event, or the archive is damaged.
     """
-    opened = open_source(source)
+    url = archive.store.url
+    opened = open_source(source, None if "://" in url else Path(url))
     staging = Staging(engine, nights)
     inputs = _read(staging, engine, opened.objects, progress)
     _refuse_other_logs(source, staging)
