@@ -37,7 +37,7 @@ lock: $(READY) ## refresh requirements.lock: universal, hashed, without a URL
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 
 golden: $(READY) ## rewrite the golden files after a meant change
-	$(BIN)/python -m pytest -q --golden tests
+	$(BIN)/python -m pytest -q --golden tests/e2e/test_golden.py
 
 clean: ## remove what was built; your archives elsewhere stay
 	rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from features.catalogue import FEATURES, NAMES
 from features.history import Counts, Surprises
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,4 +78,7 @@ class FeatureMatrix:
 
     def frame(self) -> pd.DataFrame:
         """The counts as a pandas frame: principals as index, features as columns."""
+        # only notebooks ask for a frame
+        import pandas as pd
+
         return pd.DataFrame(self.values, index=pd.Index(self.principals, name="principal"), columns=list(NAMES))

@@ -11,7 +11,7 @@ import duckdb
 from pipelines.config import ParseConfig
 
 # of each connection, also of one to the same engine; else times would be read in the machine's zone
-_SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = true"
+_SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 
 
 @contextmanager

@@ -54,18 +54,28 @@ def history(archive: Archive, night: date, length: int) -> History:
     A night not counted yet, counted by another catalogue, or whose two tables are of different generations, is left
     out and named.
     """
-    found, notices = [], []
+    found = []
+    unfit: dict[str, list[date]] = {}
     for back in range(length, 0, -1):
         earlier = night - timedelta(days=back)
         days, items = archive.derived(PRINCIPAL_DAYS, earlier), archive.derived(ITEMS, earlier)
         if days is None and items is None and archive.newest(EVENTS, earlier) is None:
             continue
         if problem := _problem(days, items):
-            mend = f"run 'auditforest features --cluster {archive.cluster} --date {earlier}'"
-            notices.append(f"{earlier} is not in the history: {problem}; {mend}")
+            unfit.setdefault(problem, []).append(earlier)
         elif days is not None and items is not None:
             found.append(PastNight(earlier, days, items))
-    return History(tuple(found), tuple(notices))
+    return History(tuple(found), tuple(_notice(archive.cluster, *unfit_as) for unfit_as in unfit.items()))
+
+
+def _notice(cluster: str, problem: str, nights: list[date]) -> str:
+    """Which nights are left out, why, and what mends it; one sentence for all that have the same problem."""
+    mend = f"run 'auditforest features --cluster {cluster}"
+    if len(nights) == 1:
+        return f"{nights[0]} is not in the history: {problem}; {mend} --date {nights[0]}'"
+    first, last = nights[0], nights[-1]
+    which = f"{len(nights)} nights from {first} to {last} are not in the history: of each, {problem}"
+    return f"{which}; {mend} --from {first} --to {last}'"
 
 
 def _problem(days: Derived | None, items: Derived | None) -> str | None:

@@ -19,7 +19,6 @@ from features.history import Surprises, surprises
 from features.matrix import counts_of, rows_of
 from models.base import Detector
 from models.rank import ranks
-from models.reference import ReferenceForest
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
 from pipelines.config import ForestConfig
 from pipelines.errors import DataError
@@ -35,6 +34,9 @@ Floats = npt.NDArray[np.float64]
 
 def forest(config: ForestConfig) -> Detector:
     """The detector a configuration asks for."""
+    # a night that need not be scored again need not wait a second for these imports
+    from models.reference import ReferenceForest
+
     return ReferenceForest(config.trees, config.sample_size, random_state=config.seed)
 
 
@@ -93,8 +95,9 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
     codisp = forest(config).fit(training).codisp(rows)
     norm: Floats = np.sqrt(np.square(rows).sum(axis=1))
     total = codisp * norm
-    judged = surprises(counts_of(days), NO_PAST if before is None else counts_of(before))
-    reasons = [_reasons(rows[i], i, days, judged) for i in range(days.num_rows)]
+    tonight = counts_of(days)
+    judged = surprises(tonight, NO_PAST if before is None else counts_of(before))
+    reasons = [_reasons(rows[i], i, days, tonight.values, judged) for i in range(days.num_rows)]
     proof = _evidence(engine, days["principal"].to_pylist(), reasons)
     place = ranks(total)
     records = []
@@ -121,11 +124,15 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
     return ranking_table(records)
 
 
-def _reasons(row: Floats, i: int, days: pa.Table, judged: Surprises) -> list[dict[str, Any]]:
-    """The features that stick out most: largest terms of the row, earlier declared first on a tie."""
-    order = np.argsort(-row, kind="stable")[:MAX_REASONS]
+def _reasons(row: Floats, i: int, days: pa.Table, counts: Floats, judged: Surprises) -> list[dict[str, Any]]:
+    """The features that stick out most: largest terms of the row, earlier declared first on a tie.
+
+    A count at or below the principal's usual one is no reason, whatever its peers do.
+    """
+    above = ~(counts[i] <= judged.usual[i]) & (row > 0)
+    order = np.argsort(-row, kind="stable")
     found = []
-    for at in order[row[order] > 0]:
+    for at in order[above[order]][:MAX_REASONS]:
         usual = judged.usual[i, at]
         found.append(
             {

@@ -341,3 +341,20 @@ def test_what_the_notice_advises_brings_the_night_back(archive: Path, world: Pat
     assert auditforest("features", *asked).code == 0
     assert nightly(source, archive, LAST).code == 0
     assert ranking_of(archive, LAST)["history_nights"] == 9
+
+
+def test_first_seen_reaches_back_beyond_the_nights_looked_back_on(tmp_path: Path) -> None:
+    source = written(tmp_path / "source", {night: ordinary(night) for night in NIGHTS[:4]})
+    window = {"AUDITFOREST_HISTORY__NIGHTS": "2"}
+    assert nightly(source, tmp_path / "archive", NIGHTS[0], NIGHTS[3], **window).code == 0
+    seen = {row["principal"]: row["first_seen"] for row in ranking_of(tmp_path / "archive", NIGHTS[3])["ranking"]}
+    first = {row["principal"] for row in ranking_of(tmp_path / "archive", NIGHTS[0])["ranking"]}
+    assert first
+    assert {seen[principal] for principal in first & seen.keys()} == {NIGHTS[0].isoformat()}
+
+
+def test_what_is_as_usual_is_no_reason(built: tuple[Path, Ended]) -> None:
+    rows = ranking_of(built[0], LAST)["ranking"]
+    told = [reason for row in rows for reason in row["reasons"] if reason["usual"] is not None]
+    assert told
+    assert [reason for reason in told if reason["value"] <= reason["usual"]] == []

@@ -42,7 +42,7 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
     for snippet in blocks("python"):
         assert "build/demo" in snippet
         exec(snippet.replace("build/demo", str(checkout / "build" / "mine")), {})  # noqa: S102
-        assert "search-api" in capfd.readouterr().out
+        assert "secrets" in capfd.readouterr().out
 
 
 def test_the_demo_puts_every_attack_near_the_top_and_repeats_its_bytes(tmp_path: Path) -> None:
@@ -64,3 +64,14 @@ def test_the_demo_puts_every_attack_near_the_top_and_repeats_its_bytes(tmp_path:
     ]
     assert len(attacks) == 6
     assert {p.scenario: p.above for p in attacks if p.above > 4} == {}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "data/sample/README.md"])
+def test_every_file_a_page_names_is_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    linked = [(ROOT / page).parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text)]
+    named = [
+        ROOT / name for name in re.findall(r"`((?:features|models|pipelines|tests|docs|benchmarks)/[^` ]*)`", text)
+    ]
+    assert [path for path in (*linked, *named) if not path.exists()] == []
+    assert linked or named
