@@ -42,9 +42,7 @@ def without(line: str, dropped: Iterable[str]) -> str:
 
 
 def _facts_read(events: list[dict[str, Any]]) -> list[bool]:
-    refs = [e.get("objectRef", {}) | {"verb": e.get("verb"), "api_group": None} for e in events]
-    for ref in refs:
-        ref["api_group"] = ref.get("apiGroup")
+    refs = [(ref := e.get("objectRef", {})) | {"verb": e.get("verb"), "api_group": ref.get("apiGroup")} for e in events]
     columns = {name: pa.array([ref.get(name) for ref in refs], pa.string()) for name in _READ}
     with duckdb.connect() as engine:
         engine.register("events", pa.table(columns))

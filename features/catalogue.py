@@ -92,7 +92,7 @@ _COUNTED: tuple[Feature, ...] = (
         "refusals",
         "actions",
         "Different (verb, resource, namespace) refused.",
-        f"{p.ACTION} || ' ' || coalesce(namespace, '-')",
+        p.ACTION_IN_PLACE,
         p.DENIED,
     ),
     _requests("denied_secrets", "refusals", "Refused requests for secrets.", f"{p.DENIED} AND {p.SECRETS}"),
@@ -117,7 +117,7 @@ _COUNTED: tuple[Feature, ...] = (
         "secrets",
         "namespaces",
         "Different namespaces of secret calls.",
-        "coalesce(namespace, '-')",
+        p.PLACE,
         p.SECRETS,
     ),
     _requests(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.predicates import ACTION, DENIED, SECRETS, SENSITIVE, SENSITIVE_ACTION
+from features.predicates import ACTION, ACTION_IN_PLACE, DENIED, PLACE, SECRETS, SENSITIVE, SENSITIVE_ACTION
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class ItemKind:
     """Catalogue group of the three novelty features; None for a kind that is kept but not counted."""
 
 
-_PLACE = "coalesce(namespace, '-')"
 _HOUR = "lpad(CAST(hour(ts) AS VARCHAR), 2, '0')"
 
 KINDS: tuple[ItemKind, ...] = (
@@ -33,7 +32,7 @@ KINDS: tuple[ItemKind, ...] = (
         "denied_actions",
         "actions",
         "Refused (verb, resource, namespace)",
-        f"{ACTION} || ' ' || {_PLACE}",
+        ACTION_IN_PLACE,
         DENIED,
         "refusals",
     ),
@@ -48,7 +47,7 @@ KINDS: tuple[ItemKind, ...] = (
         "writes_in_namespaces",
         "writes",
         "Written (namespace, verb, resource)",
-        f"{ACTION} || ' ' || {_PLACE}",
+        ACTION_IN_PLACE,
         "writes",
         "breadth",
     ),
@@ -57,12 +56,12 @@ KINDS: tuple[ItemKind, ...] = (
         "secrets",
         "secrets",
         "Secrets asked for",
-        f"{_PLACE} || '/' || coalesce(name, '*')",
+        f"{PLACE} || '/' || coalesce(name, '*')",
         SECRETS,
         "secrets",
     ),
     ItemKind(
-        "secret_namespace", "secret_namespaces", "namespaces", "Namespaces of secret calls", _PLACE, SECRETS, "secrets"
+        "secret_namespace", "secret_namespaces", "namespaces", "Namespaces of secret calls", PLACE, SECRETS, "secrets"
     ),
     ItemKind(
         "sensitive", "sensitive_actions", "actions", "Sensitive actions", SENSITIVE_ACTION, SENSITIVE, "sensitive"

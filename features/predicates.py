@@ -37,6 +37,8 @@ SUCCEEDED = "coalesce(code < 400, false)"
 READS = "verb IN ('get', 'list', 'watch')"
 SECRETS = "coalesce(resource = 'secrets' AND api_group IS NULL, false)"
 ACTION = "coalesce(verb, '-') || ' ' || object"
+PLACE = "coalesce(namespace, '-')"
+ACTION_IN_PLACE = f"{ACTION} || ' ' || {PLACE}"
 
 # what the control plane and nodes do all night for others is no sign of intent; see SENSITIVE
 _NOT_CONTROL_PLANE = "type <> 'control plane'"

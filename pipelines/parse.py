@@ -119,14 +119,15 @@ def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
     Args:
         engine: a connection whose TimeZone is UTC; nothing stays in it.
     """
-    if not batch.data.strip():
+    if not batch.data or batch.data.isspace():
         # a small file can inflate to a flood of empty lines; the engine need not see them
         return Parsed(
             _read(engine, b"").drop_columns(["is_object"]), QUARANTINE.empty_table(), len(split(batch.data)) - 1
         )
     found = _read(engine, batch.data)
-    rows, rest = [found.filter(_good(found))], _Rest(batch)
-    for start, line, reason in _bad(batch.data, found):
+    good = _good(found)
+    rows, rest = [found.filter(good)], _Rest(batch)
+    for start, line, reason in _bad(batch.data, found, good):
         events = events_in(line)
         if events is None:
             rest.refuse(start, line, reason)
@@ -134,8 +135,9 @@ def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
             listed = b"\n".join(event for _, event in events)
             inner = _read(engine, listed)
             at = pa.array([start + offset for offset, _ in events], pa.int64())
-            rows.append(inner.set_column(0, "pos", at).filter(_good(inner)))
-            for inside, event, why in _bad(listed, inner):
+            inside_good = _good(inner)
+            rows.append(inner.set_column(0, "pos", at).filter(inside_good))
+            for inside, event, why in _bad(listed, inner, inside_good):
                 nth = int(np.searchsorted(inner["pos"].to_numpy(), inside))
                 rest.refuse(start + events[nth][0], event, f"in a list: {why}")
     whole = pa.concat_tables(rows) if len(rows) == 1 else pa.concat_tables(rows).sort_by("pos")
@@ -172,10 +174,10 @@ def _good(read: pa.Table) -> pa.Array:
     return pa.array(good)
 
 
-def _bad(data: bytes, read: pa.Table) -> Iterator[tuple[int, bytes, str]]:
+def _bad(data: bytes, read: pa.Table, good: pa.Array) -> Iterator[tuple[int, bytes, str]]:
     """Start, bytes and reason of each line that is no row."""
     starts, sizes = read["pos"].to_numpy(), read["bytes"].to_numpy()
-    for i in np.flatnonzero(~_good(read).to_numpy(zero_copy_only=False)):
+    for i in np.flatnonzero(~good.to_numpy(zero_copy_only=False)):
         line = data[starts[i] : starts[i] + sizes[i]]
         yield int(starts[i]), line, _reason(read, int(i), line)
 
