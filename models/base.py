@@ -26,6 +26,14 @@ class Detector(Protocol):
         """Strangeness of each row, (n_principals,), at least 0; higher is stranger."""
         ...
 
+    def aws_score(self, X: ArrayLike) -> NDArray[np.float64]:
+        """The second opinion on each row, (n_principals,), above 0; higher is stranger."""
+        ...
+
+    def attribute(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Shares of codisp by feature and side, low before high, (n_principals, n_features, 2)."""
+        ...
+
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """The same with scikit-learn's sign, (n_principals,); lower is stranger."""
         ...
@@ -40,9 +48,10 @@ def check_cells(x: NDArray[np.float64], names: Sequence[str] | None = None) -> N
     Raises:
         ValueError: a cell is NaN, infinite, or beyond LARGEST, where sums of extents lose their meaning.
     """
-    usable = np.abs(x) <= LARGEST
-    if usable.all():
+    # a NaN is neither, and a table of truths for each cell would take longer than the rest
+    if x.min(initial=0.0) >= -LARGEST and x.max(initial=0.0) <= LARGEST:
         return
+    usable = np.abs(x) <= LARGEST
     row, column = (int(i) for i in np.argwhere(~usable)[0])
     cell = x[row, column]
     found = "NaN" if np.isnan(cell) else f"{cell:g}"

@@ -21,7 +21,11 @@ from pipelines.errors import ConfigError
 from pipelines.words import shown
 
 CLUSTER_PATTERN: Final = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
-FLAGS: Final[Mapping[str, str]] = {"--trees": "forest.trees", "--seed": "forest.seed"}
+FLAGS: Final[Mapping[str, str]] = {
+    "--forest": "forest.engine",
+    "--trees": "forest.trees",
+    "--seed": "forest.seed",
+}
 PREFIX: Final = "AUDITFOREST_"
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 _ENDPOINT: Final = re.compile(r"https?://(localhost|[0-9.]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?")
@@ -48,7 +52,14 @@ def _text(default: str | None, expected: str, description: str, example: str = "
 class ForestConfig(BaseModel, frozen=True, extra="forbid"):
     """The random cut forest."""
 
-    trees: int = _whole(100, 1, 10_000, "Trees in the forest.")
+    engine: str = _text(
+        "compiled",
+        "compiled or rrcf",
+        "What grows and walks the trees: compiled code, or the rrcf package, a few hundred times slower.",
+        "rrcf",
+        "^(compiled|rrcf)$",
+    )
+    trees: int = _whole(300, 1, 10_000, "Trees in the forest.")
     sample_size: int = _whole(256, 2, 4096, "Rows drawn for each tree.")
     # numpy and scikit-learn take no larger seed
     seed: int = _whole(0, 0, 2**32 - 1, "Seed of samples and cuts; recorded with every run.")

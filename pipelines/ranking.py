@@ -52,7 +52,7 @@ _TYPES: dict[str, pa.DataType] = {
 SCHEMA = pa.schema([pa.field(c.name, _TYPES[c.name], metadata={"meaning": c.meaning}) for c in COLUMNS])
 """The report's columns, in their order and with their meanings."""
 
-LATER = frozenset({"rank_lo", "rank_hi", "aws_score", "one_in"})
+LATER = frozenset({"rank_lo", "rank_hi", "one_in"})
 """Columns that are null in every ranking so far."""
 
 

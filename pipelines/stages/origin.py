@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.archive import Archive, Derived
 
-LIBRARIES = ("duckdb", "numpy", "pandas", "pyarrow", "rrcf", "scikit-learn", "scipy")
+LIBRARIES = ("duckdb", "numba", "numpy", "pandas", "pyarrow", "rrcf", "scikit-learn", "scipy")
 """Named with every table and run: another version may give other bytes."""
 
 

@@ -18,6 +18,7 @@ from features.evidence import evidence
 from features.history import Surprises, surprises
 from features.matrix import counts_of, rows_of
 from models.base import Detector
+from models.explain import product_shares
 from models.rank import ranks
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
 from pipelines.config import ForestConfig
@@ -33,11 +34,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def forest(config: ForestConfig) -> Detector:
-    """The detector a configuration asks for."""
+    """The detector a configuration asks for, on all processors."""
     # a night that need not be scored again need not wait a second for these imports
-    from models.reference import ReferenceForest
+    from models.forest import RandomCutForest
 
-    return ReferenceForest(config.trees, config.sample_size, random_state=config.seed)
+    return RandomCutForest(
+        config.trees, config.sample_size, engine=config.engine, random_state=config.seed, n_jobs=-1
+    )  # fmt: skip
 
 
 def score(
@@ -92,12 +95,17 @@ def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
 def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, config: ForestConfig) -> pa.Table:
     rows, before = rows_of(days), past.days
     training = rows if before is None else rows_of(before)
-    codisp = forest(config).fit(training).codisp(rows)
+    if len(training) == 1:
+        # a forest needs two rows; whoever is alone is then compared with itself and scores 0
+        training = np.vstack([training, rows])
+    detector = forest(config).fit(training)
+    codisp, aws = detector.codisp(rows), detector.aws_score(rows)
     norm: Floats = np.sqrt(np.square(rows).sum(axis=1))
     total = codisp * norm
+    shares = product_shares(detector.attribute(rows).sum(axis=2), rows)
     tonight = counts_of(days)
     judged = surprises(tonight, NO_PAST if before is None else counts_of(before))
-    reasons = [_reasons(rows[i], i, days, tonight.values, judged) for i in range(days.num_rows)]
+    reasons = [_reasons(shares[i], i, days, tonight.values, judged) for i in range(days.num_rows)]
     proof = _evidence(engine, days["principal"].to_pylist(), reasons)
     place = ranks(total)
     records = []
@@ -113,6 +121,7 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
                 "score": float(total[i]),
                 "codisp": float(codisp[i]),
                 "norm": float(norm[i]),
+                "aws_score": float(aws[i]),
                 "reasons": reasons[i],
                 "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
                 "marks": [],
@@ -124,13 +133,13 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
     return ranking_table(records)
 
 
-def _reasons(row: Floats, i: int, days: pa.Table, counts: Floats, judged: Surprises) -> list[dict[str, Any]]:
-    """The features that stick out most: largest terms of the row, earlier declared first on a tie.
+def _reasons(share: Floats, i: int, days: pa.Table, counts: Floats, judged: Surprises) -> list[dict[str, Any]]:
+    """The features that the score comes from most: largest shares, earlier declared first on a tie.
 
     A count at or below the principal's usual one is no reason, whatever its peers do.
     """
-    above = ~(counts[i] <= judged.usual[i]) & (row > 0)
-    order = np.argsort(-row, kind="stable")
+    above = ~(counts[i] <= judged.usual[i]) & (share > 0) & (judged.least[i] > 0)
+    order = np.argsort(-share, kind="stable")
     found = []
     for at in order[above[order]][:MAX_REASONS]:
         usual = judged.usual[i, at]
@@ -141,7 +150,7 @@ def _reasons(row: Floats, i: int, days: pa.Table, counts: Floats, judged: Surpri
                 "expected": float(judged.expected[i, at]),
                 "usual": None if np.isnan(usual) else float(usual),
                 "surprise": float(judged.least[i, at]),
-                "share": None,
+                "share": float(share[at]),
             }
         )
     return found

@@ -91,10 +91,11 @@ def test_a_flag_wins_over_the_environment(flag: str, option: str, tmp_path: Path
     source = written(tmp_path / "source", {NIGHTS[0]: ordinary(NIGHTS[0])})
     span = ("--cluster", CLUSTER, "--source", source, "--archive", tmp_path / "archive", "--date", NIGHTS[0])
     given = {"AUDITFOREST_FOREST__TREES": "5", "AUDITFOREST_FOREST__SEED": "5"}
-    document = auditforest("nightly", *span, flag, "7", **given)
+    asked = "rrcf" if option == "forest.engine" else "7"
+    document = auditforest("nightly", *span, flag, asked, **given)
     assert document.code == 0
     record = records(tmp_path / "archive")[0]
-    trees, seed = (7, 5) if option == "forest.trees" else (5, 7)
+    trees, seed = (7 if option == f"forest.{name}" else 5 for name in ("trees", "seed"))
     page = next((tmp_path / "archive" / "reports").rglob("report.html")).read_text()
     assert f"{trees} trees, seed {seed}" in page
     assert record["seed"] == seed

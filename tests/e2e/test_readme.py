@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+from contextlib import chdir
 from datetime import date
 from pathlib import Path
 
 import pytest
 from e2e.job import FEW_TREES, auditforest, everything
+from scipy.stats import spearmanr
 
 from benchmarks.detection import judge, nights_of
-from pipelines.archive import Archive
+from pipelines.archive import RANKING, Archive
 from pipelines.store import LocalStore
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SAMPLE = ROOT / "data" / "sample"
+LAST = date(2026, 9, 15)
 
 
 @pytest.fixture
@@ -45,25 +49,57 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
         assert "secrets" in capfd.readouterr().out
 
 
-def test_the_demo_puts_every_attack_near_the_top_and_repeats_its_bytes(tmp_path: Path) -> None:
-    cluster, nights = nights_of(SAMPLE)
-    assert (cluster, nights[-1]) == ("prod-usw2", date(2026, 9, 15))
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str]:
+    """The demo's archive, the words of its command, and what it printed."""
+    root = tmp_path_factory.mktemp("demo")
     typed = next(line for line in (ROOT / "Makefile").read_text().splitlines() if " nightly " in line)
-    arguments = shlex.split(typed.partition(" nightly ")[2].replace("data/sample", str(SAMPLE)))
-    arguments[arguments.index("--archive") + 1] = str(tmp_path)
-    first = auditforest("nightly", *arguments, "--trees", "30")
-    assert first.code == 0
-    assert f"{tmp_path}/reports/cluster=prod-usw2/date=2026-09-15/report.html" in first.out
-    before = everything(tmp_path)
-    assert auditforest("nightly", *arguments, "--trees", "30").out == first.out
-    assert everything(tmp_path) == before
-    attacks = [
-        p
-        for p in judge(Archive(LocalStore(tmp_path), cluster), nights, SAMPLE / "label-events.tsv").places
-        if p.malicious
-    ]
+    words = shlex.split(typed.partition(" nightly ")[2].replace("data/sample", str(SAMPLE)))
+    words[words.index("--archive") + 1] = str(root / "archive")
+    with chdir(root):
+        ended = auditforest("nightly", *words)
+    assert (ended.code, ended.complaints) == (0, [])
+    return root / "archive", words, ended.out
+
+
+def scores_of(archive: Path) -> dict[str, float]:
+    """Score by principal of the last night."""
+    ranking = Archive(LocalStore(archive), "prod-usw2").derived(RANKING, LAST)
+    assert ranking is not None
+    return {row["principal"]: row["score"] for row in ranking.table.to_pylist()}
+
+
+def test_the_demo_puts_every_attack_near_the_top(demo: tuple[Path, list[str], str]) -> None:
+    archive, _, out = demo
+    cluster, nights = nights_of(SAMPLE)
+    assert (cluster, nights[-1]) == ("prod-usw2", LAST)
+    assert f"{archive}/reports/cluster=prod-usw2/date=2026-09-15/report.html" in out
+    judged = judge(Archive(LocalStore(archive), cluster), nights, SAMPLE / "label-events.tsv")
+    attacks = [p for p in judged.places if p.malicious]
     assert len(attacks) == 6
     assert {p.scenario: p.above for p in attacks if p.above > 4} == {}
+
+
+def test_the_demo_run_again_repeats_its_bytes(demo: tuple[Path, list[str], str]) -> None:
+    archive, words, out = demo
+    before = everything(archive)
+    assert auditforest("nightly", *words).out == out
+    assert everything(archive) == before
+
+
+def test_the_rrcf_engine_gives_the_ranking_of_the_compiled_one(
+    demo: tuple[Path, list[str], str], tmp_path: Path
+) -> None:
+    copy = shutil.copytree(demo[0], tmp_path / "archive")
+    span = ("--cluster", "prod-usw2", "--archive", copy, "--date", LAST)
+    compiled = scores_of(copy)
+    ended = auditforest("score", *span, "--forest", "rrcf")
+    assert (ended.code, ended.complaints) == (0, [])
+    rrcf = scores_of(copy)
+    assert rrcf.keys() == compiled.keys()
+    assert rrcf != compiled
+    order = list(compiled)
+    assert spearmanr([compiled[who] for who in order], [rrcf[who] for who in order]).statistic >= 0.98
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "data/sample/README.md"])

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.reference import ReferenceForest
+from models import RandomCutForest
+from models.engines import ENGINES
+from models.trees import check
 
-METHODS = ["fit", "fit_predict", "codisp", "score_samples", "decision_function", "predict"]
+METHODS = ["fit", "fit_predict", "codisp", "score_samples", "aws_score", "attribute", "decision_function", "predict"]
 BAD = {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, "1e+308": 1e308, "-1e+308": -1e308, "1.1e+30": 1.1e30}
 NAMES = ["secret_reads", "pods_deleted", "distinct_verbs"]
 
@@ -17,9 +19,13 @@ def frame(rows=12):
     return pd.DataFrame(np.random.default_rng(0).normal(size=(rows, 3)), columns=NAMES)
 
 
-@pytest.fixture
-def forest():
-    return ReferenceForest(n_estimators=3, random_state=0).fit(frame())
+def new(engine="compiled"):
+    return RandomCutForest(n_estimators=3, engine=engine, random_state=0)
+
+
+@pytest.fixture(params=ENGINES)
+def forest(request):
+    return new(request.param).fit(frame())
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -36,13 +42,70 @@ def test_a_column_without_a_name_is_named_by_its_position():
     x = frame().to_numpy(copy=True)
     x[7, 1] = np.nan
     with pytest.raises(ValueError, match="column 1, row 7: found NaN"):
-        ReferenceForest().fit(x)
+        new().fit(x)
 
 
-def test_the_largest_allowed_cells_give_finite_scores():
-    x = np.vstack([frame().to_numpy() * 1e29, [[1e30, -1e30, 1e30]]])
-    forest = ReferenceForest(n_estimators=3, random_state=0).fit(x)
-    assert np.isfinite(forest.codisp(-x)).all()
+EXTREMES = {
+    "largest": np.vstack([frame().to_numpy() * 1e29, [[1e30, -1e30, 1e30]]]),
+    "denormal": frame().to_numpy() * 1e-310,
+    "smallest": np.array([[0.0, 0.0], [5e-324, 0.0], [0.0, 5e-324]]),
+    "far_apart": np.array([[0.0, 1.0], [1e-30, 1.0], [1e30, 1.0 + 2**-52], [-1e30, 1.0]]),
+    "neighbours": 1 + 2.0**-52 * np.arange(6.0).reshape(6, 1),
+    "one_far_row": np.vstack([frame().to_numpy(), [[1e12, 1e12, 1e12]]]),
+    "two_equal": np.ones((2, 3)),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("x", EXTREMES.values(), ids=EXTREMES)
+def test_extreme_cells_give_finite_scores_that_their_shares_sum_to(engine, x):
+    forest = new(engine).fit(x)
+    check(forest.trees_)
+    for asked in (x, -x, np.full_like(x, 1e30), np.zeros_like(x), x + 5e-324):
+        scores = forest.codisp(asked)
+        assert np.isfinite(scores).all()
+        assert np.isfinite(forest.aws_score(asked)).all()
+        np.testing.assert_allclose(forest.attribute(asked).sum(axis=(1, 2)), scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("x", "said"),
+    {
+        "one_row": (np.ones((1, 3)), "1 sample"),
+        "no_row": (np.ones((0, 3)), "0 sample"),
+        "no_column": (np.ones((3, 0)), "0 feature"),
+        "one_dimension": (np.ones(3), "2D array"),
+        "three_dimensions": (np.ones((3, 3, 3)), "dim 3"),
+        "text": ([["a"], ["b"]], "could not convert"),
+        "complex": (np.ones((3, 3)) * 1j, "Complex"),
+    }.values(),
+    ids=["one_row", "no_row", "no_column", "one_dimension", "three_dimensions", "text", "complex"],
+)
+def test_a_table_of_another_shape_is_refused(engine, x, said):
+    with pytest.raises(ValueError, match=said):
+        new(engine).fit(x)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_finite_table_crashes_the_engine(engine):
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        height, width = rng.integers(2, 20), rng.integers(1, 12)
+        x = rng.choice([0.0, 1.0, -1.0, 1e30, 1e-320, 1 + 2**-52, 2.0**-150, rng.normal()], size=(height, width))
+        forest = new(engine).fit(x)
+        check(forest.trees_)
+        assert np.isfinite(forest.attribute(rng.permutation(x, axis=1))).all()
+
+
+def test_a_forest_takes_any_layout_and_number_type_of_a_table(forest):
+    x = frame().to_numpy(copy=True)
+    expected = forest.codisp(frame()).tobytes()
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    for same in (np.asfortranarray(x), frozen, x.astype(">f8"), np.repeat(x, 2, axis=0)[::2], x.astype(object)):
+        bare = new(forest.engine).fit(same)
+        assert bare.codisp(same).tobytes() == expected
 
 
 @pytest.mark.parametrize("method", METHODS[2:])
@@ -63,5 +126,5 @@ def test_other_columns_than_the_fitted_are_refused(forest, method, change):
 
 def test_column_names_are_kept_and_change_no_score(forest):
     assert forest.feature_names_in_.tolist() == NAMES
-    bare = ReferenceForest(n_estimators=3, random_state=0).fit(frame().to_numpy())
+    bare = new(forest.engine).fit(frame().to_numpy())
     assert bare.codisp(frame().to_numpy()).tobytes() == forest.codisp(frame()).tobytes()

@@ -34,6 +34,7 @@ EXAMPLE = Path(__file__).parents[2] / "auditforest.example.toml"
 TODAY = dt.date(2026, 9, 16)
 OPTIONS = [option.replace("NAME", "prod-usw2") for option in options()]
 WORDS = {
+    "forest.engine": ("rrcf", "compiled", "rrcf"),
     "parse.memory_limit": ("2GB", "512MB", "64GB"),
     "aws.region": ("us-west-2", "eu-central-1", "ap-south-1"),
     "aws.s3_endpoint": ("http://127.0.0.1:9000", "https://localhost:1", "http://[::1]:65535"),
@@ -370,7 +371,7 @@ def test_a_configuration_made_by_hand_reads_neither_environment_nor_file(
     write("[forest]\ntrees = 7\n")
     monkeypatch.setenv("AUDITFOREST_FOREST__SEED", "8")
     assert Config() == Config.model_validate({})
-    assert (Config().forest.trees, Config().forest.seed) == (100, 0)
+    assert (Config().forest.trees, Config().forest.seed) == (300, 0)
 
 
 def test_the_committed_example_is_the_generated_one() -> None:
@@ -402,7 +403,7 @@ def test_the_example_tells_all_of_an_option(option: str) -> None:
 def test_the_hash_follows_the_values_and_not_their_origin() -> None:
     plain = config_hash(Config())
     assert re.fullmatch("[0-9a-f]{64}", plain)
-    assert config_hash(load(None, {"forest.trees": 100})) == plain
+    assert config_hash(load(None, {"forest.trees": 300})) == plain
     hashes = {config_hash(load(None, {option: three_values(option)[0]})) for option in OPTIONS}
     assert len(hashes | {plain}) == len(OPTIONS) + 1
     one, two = {"a": ClusterConfig(), "b": ClusterConfig()}, {"b": ClusterConfig(), "a": ClusterConfig()}
@@ -479,4 +480,4 @@ def test_options_that_name_no_range_are_refused(date: str | None, from_: str | N
 def test_the_variables_of_a_service_of_the_same_name_are_no_options(monkeypatch: pytest.MonkeyPatch) -> None:
     for end in ("SERVICE_HOST", "PORT", "PORT_8080_TCP_ADDR", "SERVICE_PORT_HTTP"):
         monkeypatch.setenv(f"AUDITFOREST_{end}", "10.0.0.1")
-    assert load(None, {}).forest.trees == 100
+    assert load(None, {}).forest.trees == 300

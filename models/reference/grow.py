@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.walk import TreeArrays, make_tree
+from models.trees import Tree
+
+Doubles = NDArray[np.float64]
 
 with warnings.catch_warnings():
     # rrcf 0.4.4 asks pkg_resources for its own version, and setuptools warns of that on every import
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
     import rrcf
+
+__all__ = ["CutState", "flatten", "grow_tree", "rrcf"]
 
 
 class CutState(np.random.RandomState):
@@ -30,24 +34,23 @@ class CutState(np.random.RandomState):
         return np.minimum(super().uniform(low, high, size), np.nextafter(high, low))
 
 
-def grow(rows: NDArray[np.float64], state: np.random.RandomState) -> TreeArrays:
-    """A tree over rows of whole numbers below 2**53, (n_rows, n_features) with at least one row."""
+def grow_tree(rows: Doubles, state: np.random.RandomState) -> tuple[Tree, Doubles]:
+    """A tree over rows of whole numbers below 2**53, at least one; and the points its leaves name."""
     if (rows == rows[0]).all():
         return _lone_leaf(rows)
     # a list of labels fails at the first pair of equal rows; precision 0 is the identity on whole numbers
     tree = rrcf.RCTree(rows, index_labels=np.arange(len(rows)), precision=0, random_state=state)
-    return from_rrcf(tree.root)
+    return flatten(tree.root)
 
 
-def from_rrcf(root: Any) -> TreeArrays:
-    """The arrays of an rrcf tree, given its root node."""
+def flatten(root: Any) -> tuple[Tree, Doubles]:
+    """The arrays of an rrcf tree, given its root node; and the points its leaves name, in the tree's units."""
     dim: list[int] = []
     cut: list[float] = []
-    left: list[int] = []
     right: list[int] = []
     mass: list[int] = []
-    lo: list[NDArray[np.float64]] = []
-    hi: list[NDArray[np.float64]] = []
+    row: list[int] = []
+    points: list[Doubles] = []
     stack: list[tuple[Any, int]] = [(root, -1)]
     while stack:
         node, right_of = stack.pop()
@@ -55,26 +58,24 @@ def from_rrcf(root: Any) -> TreeArrays:
         if right_of >= 0:
             right[right_of] = own
         mass.append(int(node.n))
-        lo.append(node.b[0])
-        hi.append(node.b[-1])
         right.append(-1)
         if isinstance(node, rrcf.Leaf):
             dim.append(-1)
-            cut.append(np.nan)
-            left.append(-1)
+            cut.append(0.0)
+            row.append(len(points))
+            points.append(np.asarray(node.x, dtype=np.float64).reshape(-1))
         else:
             dim.append(int(node.q))
             cut.append(float(node.p))
-            left.append(own + 1)
+            row.append(-1)
             stack += [(node.r, own), (node.l, -1)]
-    return make_tree(
-        np.array(dim), np.array(cut), np.array(left), np.array(right), np.array(mass),
-        np.array(lo, dtype=np.float64), np.array(hi, dtype=np.float64),
-    )  # fmt: skip
+    whole = (np.array(numbers, dtype=np.int32) for numbers in (dim, right, mass, row))
+    dims, rights, masses, rows = whole
+    return Tree(dims, np.array(cut), rights, masses, rows), np.array(points)
 
 
-def _lone_leaf(rows: NDArray[np.float64]) -> TreeArrays:
+def _lone_leaf(rows: Doubles) -> tuple[Tree, Doubles]:
     """One leaf that holds all rows; rrcf divides by the span 0 there."""
-    point = rows[:1].copy()
-    none = np.array([-1])
-    return make_tree(none, np.array([np.nan]), none, none, np.array([len(rows)]), point, point)
+    none = np.array([-1], dtype=np.int32)
+    mass = np.array([len(rows)], dtype=np.int32)
+    return Tree(none, np.zeros(1), none, mass, np.zeros(1, dtype=np.int32)), rows[:1].copy()

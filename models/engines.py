@@ -1,0 +1,71 @@
+"""What grows and walks trees: compiled code, or the rrcf package with a plain walk.
+
+tests/models/test_engines.py holds the two to the same scores of the same trees."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.placement import Placed
+from models.trees import Trees
+
+Doubles = NDArray[np.float64]
+
+ENGINES: Final = ("compiled", "rrcf")
+
+
+class Grown(NamedTuple):
+    """Trees, and how their own rows stand in them.
+
+    Attributes:
+        sample: (n_trees, n_sampled), positions of each tree's rows among those it was drawn from.
+        own: (n_trees, n_sampled), CoDisp of each as a member of its tree.
+    """
+
+    trees: Trees
+    sample: NDArray[np.int32]
+    own: Doubles
+
+
+class Engine(Protocol):
+    """Functions of placed rows; see models.placement for what whole and lanes ask of them."""
+
+    WHOLE: bool
+    LANES: int
+
+    def grow(self, rows: NDArray[Any], seeds: NDArray[np.uint64], n_sampled: int, threads: int) -> Grown:
+        """One tree for each seed, over n_sampled of the rows; the threads change no bit."""
+        ...
+
+    def codisp(self, trees: Trees, placed: Placed, threads: int) -> Doubles:
+        """Expected CoDisp of each row as a new row, averaged over the trees, (n_rows,)."""
+        ...
+
+    def aws_score(self, trees: Trees, placed: Placed, threads: int) -> Doubles:
+        """Expected inverse depth of each row as a new row, averaged over the trees, (n_rows,)."""
+        ...
+
+    def attribute(self, trees: Trees, placed: Placed, threads: int) -> tuple[Doubles, Doubles]:
+        """CoDisp by where it comes from: (n_rows, n_columns, 2), and (n_rows,) for all columns the trees lack."""
+        ...
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    # each takes half a second to import, and only one is asked for
+    if name == "compiled":
+        from models.compiled import engine as compiled
+
+        return compiled
+    if name == "rrcf":
+        from models.reference import engine as reference
+
+        return reference
+    raise ValueError(f"engine: found {name!r}; expected one of {', '.join(map(repr, ENGINES))}")

@@ -1,0 +1,74 @@
+"""What a score's shares are called in the input's columns, and rows with something else in some of them.
+
+Imports nothing of ours outside models/. tests/models/test_explain.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.placement import Placed, Placement
+
+Doubles = NDArray[np.float64]
+
+
+def spread(placement: Placement, placed: Placed, shares: Doubles, away: Doubles) -> Doubles:
+    """Shares of the input's columns, (n_rows, n_features, 2), low side first.
+
+    Args:
+        shares: (n_rows, n_columns, 2), of the columns that the trees hold, padding included.
+        away: (n_rows,), of all others together; they divide it by how far the row is from their fitted cell.
+    """
+    whole = np.zeros((len(placed), len(placement.origin), 2))
+    whole[:, placement.varying] = shares[:, : len(placement.varying)]
+    if len(placement.constant):
+        each = np.divide(away, placed.outside, out=np.zeros(len(away)), where=placed.outside > 0)
+        for side, sign in enumerate((-1, 1)):
+            whole[:, placement.constant, side] = np.maximum(sign * placed.away, 0) * each[:, None]
+    return whole
+
+
+def changed(x: Doubles, i: int, changes: Mapping[Any, float], names: Sequence[str] | None) -> Doubles:
+    """Row i of x, (1, n_features), with some features set to other values.
+
+    Raises:
+        ValueError: there is no row i; a feature is unknown.
+    """
+    if not -len(x) <= i < len(x):
+        raise ValueError(f"row: found {i}; expected a position in {len(x)} rows")
+    known = range(x.shape[1]) if names is None else names
+    row = x[[i]]
+    for feature, value in changes.items():
+        if feature not in known:
+            told = f"0 to {x.shape[1] - 1}" if names is None else "one of the fitted names"
+            raise ValueError(f"changes: found feature {feature!r}; expected {told}")
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise ValueError(f"changes: found {value!r} for feature {feature!r}; expected a number")
+        row[0, known.index(feature)] = value
+    return row
+
+
+def product_shares(codisp_shares: Doubles, x: Doubles) -> Doubles:
+    """Where each row's CoDisp times norm comes from: the shares of its features, (n_rows, n_features).
+
+    The logarithm of the product is a sum of two terms that count alike. CoDisp is divided as its attribution
+    is; the norm is divided by x_f^2 / norm^2, since the norm is the sum of its derivatives times the x_f (Euler).
+    A feature's share is the mean of the two.
+
+    Args:
+        codisp_shares: (n_rows, n_features), at least 0; a row's sum is its CoDisp.
+        x: (n_rows, n_features).
+    Returns:
+        At least 0; a row sums to 1, or is 0 throughout where the product is 0.
+    """
+    squares = np.square(x)
+    sums = codisp_shares.sum(axis=1), squares.sum(axis=1)
+    parts = [
+        np.divide(part, whole[:, None], out=np.zeros(x.shape), where=(sums[0] > 0)[:, None] & (sums[1] > 0)[:, None])
+        for part, whole in zip((codisp_shares, squares), sums, strict=True)
+    ]
+    shares: Doubles = (parts[0] + parts[1]) / 2
+    return shares

@@ -1,0 +1,138 @@
+"""Trees of the rrcf package taken over, and given back.
+
+tests/models/test_interop.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.base import check_cells
+from models.engines import engine
+from models.placement import Placement
+from models.reference.grow import flatten, rrcf
+from models.trees import Boxes, Tree, Trees, boxes, join
+
+Doubles = NDArray[np.float64]
+
+
+def from_rrcf(given: Sequence[Any], name: str) -> tuple[Placement, Trees, Doubles]:
+    """The trees of rrcf.RCTree objects as the engine of that name takes them, and all their points.
+
+    Raises:
+        ValueError: see RandomCutForest.from_rrcf.
+    """
+    flat = [_flat(k, tree) for k, tree in enumerate(given)]
+    widths = {points.shape[1] for _, points in flat}
+    if len(widths) != 1:
+        raise ValueError(f"trees: found {sorted(widths) or 'none'} columns; expected one width in at least one tree")
+    made_by = engine(name)
+    x = np.concatenate([points for _, points in flat])
+    check_cells(x)
+    placement = Placement.of(x, whole=made_by.WHOLE, lanes=made_by.LANES)
+    rows = placement.place(x).rows
+    starts = np.cumsum([0] + [len(points) for _, points in flat])
+    taken = [
+        _placed(k, tree._replace(row=np.where(tree.row < 0, -1, tree.row + start).astype(np.int32)), placement, rows)
+        for k, ((tree, _), start) in enumerate(zip(flat, starts, strict=False))
+    ]
+    return placement, join(taken, rows), x
+
+
+def _flat(k: int, tree: Any) -> tuple[Tree, Doubles]:
+    if not isinstance(tree, rrcf.RCTree) or tree.root is None:
+        raise ValueError(f"tree {k}: found {type(tree).__name__} without points; expected a filled rrcf.RCTree")
+    return flatten(tree.root)
+
+
+def _placed(k: int, tree: Tree, placement: Placement, rows: NDArray[Any]) -> Tree:
+    """The tree with its columns and cuts in the units of the placed rows."""
+    inner = np.flatnonzero(tree.dim >= 0)
+    column = tree.dim[inner]
+    cuts = np.ldexp(tree.cut[inner] - placement.origin[column], placement.exponent)
+    dim = np.full(len(tree.dim), -1, dtype=np.int32)
+    # a column that became constant has no place among the varying; its points are found equal below
+    dim[inner] = np.minimum(np.searchsorted(placement.varying, column), max(len(placement.varying) - 1, 0))
+    cut = np.zeros(len(dim), dtype=rows.dtype)
+    cut[inner] = np.floor(cuts) if placement.whole else cuts
+    moved = tree._replace(dim=dim, cut=cut)
+    highest_left, lowest_right = _ends(moved, boxes(moved, rows))
+    if not (highest_left < lowest_right).all():
+        raise ValueError(
+            f"tree {k}: two points differ by less than 1 in 2**24 of their distance from the middle of all points; "
+            "the compiled engine cannot tell them apart, engine='rrcf' may"
+        )
+    # rounding may have carried the cut past a point that it parts from the others
+    below = np.nextafter(lowest_right, rows.dtype.type(-np.inf))
+    cut[inner] = np.clip(cut[inner], highest_left, below)
+    return moved
+
+
+def _ends(tree: Tree, box: Boxes) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Of each inner node, in its cut's column: the highest cell on the left and the lowest on the right."""
+    inner = np.flatnonzero(tree.dim >= 0)
+    column = tree.dim[inner]
+    return box.hi[inner + 1, column], box.lo[tree.right[inner], column]
+
+
+def own_codisp(given: Sequence[Any]) -> Doubles:
+    """rrcf's batch mode: the CoDisp of each label, averaged over the trees that hold it, in ascending order of labels.
+
+    Raises:
+        ValueError: the labels have no order.
+    """
+    found: dict[Any, list[float]] = {}
+    for tree in given:
+        for label in tree.leaves:
+            found.setdefault(label, []).append(float(tree.codisp(label)))
+    try:
+        labels = sorted(found)
+    except TypeError as error:
+        raise ValueError(f"labels: {error}; expected labels that can be sorted, such as row numbers") from error
+    return np.array([np.mean(found[label]) for label in labels])
+
+
+def to_rrcf(trees: Trees, placement: Placement) -> list[Any]:
+    """The trees as rrcf.RCTree objects over rows in the input's units; points are labelled from 0 in each tree."""
+    points = placement.take_back(trees.rows)
+    return [_rctree(k, tree, points, placement) for k, tree in enumerate(trees)]
+
+
+def _rctree(k: int, tree: Tree, points: Doubles, placement: Placement) -> Any:
+    made = rrcf.RCTree(random_state=k)
+    made.ndim, made.u = points.shape[1], None
+    made.index_labels = np.arange(tree.mass[0])
+    inner = np.flatnonzero(tree.dim >= 0)
+    dim, cut = np.full(len(tree.dim), -1), np.zeros(len(tree.dim))
+    dim[inner] = placement.varying[tree.dim[inner]]
+    cut[inner] = placement.origin[dim[inner]] + np.ldexp(tree.cut[inner].astype(np.float64), -placement.exponent)
+    box = boxes(tree, points)
+    highest_left, lowest_right = _ends(tree._replace(dim=dim), box)
+    cut[inner] = np.clip(cut[inner], highest_left, np.nextafter(lowest_right, -np.inf))
+    nodes: list[Any] = []
+    depth = _depths(tree)
+    for node, mass in enumerate(tree.mass.tolist()):
+        if tree.dim[node] < 0:
+            first = len(made.leaves)
+            leaf = rrcf.Leaf(i=first, d=depth[node], x=points[tree.row[node]], n=mass)
+            made.leaves.update(dict.fromkeys(range(first, first + mass), leaf))
+            nodes.append(leaf)
+        else:
+            nodes.append(
+                rrcf.Branch(q=int(dim[node]), p=float(cut[node]), n=mass, b=np.stack([box.lo[node], box.hi[node]]))
+            )
+    for node in inner.tolist():
+        branch, branch.l, branch.r = nodes[node], nodes[node + 1], nodes[tree.right[node]]
+        branch.l.u = branch.r.u = branch
+    made.root = nodes[0]
+    return made
+
+
+def _depths(tree: Tree) -> list[int]:
+    depth = [0] * len(tree.dim)
+    for node in np.flatnonzero(tree.dim >= 0):
+        depth[node + 1] = depth[tree.right[node]] = depth[node] + 1
+    return depth

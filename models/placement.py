@@ -1,0 +1,117 @@
+"""Rows in the units in which trees are grown and walked.
+
+Every column is shifted by one of its fitted cells and all are scaled by one power of two, which changes no
+CoDisp. The compiled engine takes single precision. rrcf rounds the rows it stores and not those it is asked
+about; for it, rows become whole numbers, where rounding is the identity.
+Imports nothing of ours. tests/models/test_placement.py."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+
+# whole numbers up to 2**53 add up without rounding, in any order: a span has the same bits however summed
+_WHOLE_BITS = 52
+# a finer unit could send a row of 1e30 to infinity
+_FINEST = 200
+# beyond this many spans, single precision knows no difference in the chance of a cut; sums stay finite
+_FAR = 2.0**100
+# so many rows and what is made of them on the way stay in the cache
+_AT_ONCE = 1024
+
+
+class Placed:
+    """Rows as an engine takes them.
+
+    Attributes:
+        rows: (n_rows, n_varying), padded with zeros to a multiple of the placement's lanes.
+        away: (n_rows, n_constant), how far each row is from the fitted cell of each constant column, signed.
+        outside: (n_rows,), the sum of the absolute values of away; (0,) where there is no constant column.
+    """
+
+    __slots__ = ("away", "outside", "rows")
+
+    def __init__(self, rows: NDArray[Any], away: Doubles) -> None:
+        self.rows = rows
+        self.away = away
+        self.outside = np.zeros(len(rows) if away.shape[1] else 0)
+        # one column after the other: a sum over an axis may round differently once a column is added
+        for column in range(away.shape[1]):
+            self.outside += np.abs(away[:, column])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Shift per column and one common factor, both undone exactly by their inverse.
+
+    Attributes:
+        origin: (n_features,), what becomes 0.
+        exponent: one input unit is 2**exponent units of the trees.
+        varying: positions of the columns in which fitted rows differ.
+        constant: the other positions; no tree can cut there.
+        whole: whole numbers in double precision, else single precision.
+        lanes: rows are padded to a multiple of so many columns.
+    """
+
+    origin: Doubles
+    exponent: int
+    varying: NDArray[np.int64]
+    constant: NDArray[np.int64]
+    whole: bool
+    lanes: int
+
+    @classmethod
+    def of(cls, x: Doubles, *, whole: bool, lanes: int = 1) -> Self:
+        """The placement in which the summed column extents of x are 1 to 2, or 2**51 to 2**52 if whole.
+
+        A column whose extent vanishes beside that sum counts as constant.
+        """
+        low, high = x.min(axis=0), x.max(axis=0)
+        _, exponent_of_span = math.frexp(math.fsum(high - low))
+        exponent = min((_WHOLE_BITS if whole else 1) - exponent_of_span, _FINEST)
+        every = np.arange(x.shape[1])
+        blank = cls(low if whole else _middle(x), exponent, every, every[:0], whole, 1)
+        # rounding keeps the order, so a column's ends tell whether any two of its cells stay different
+        ends = blank.place(np.stack([low, high])).rows
+        moves = ends[1] > ends[0]
+        return cls(blank.origin, exponent, np.flatnonzero(moves), np.flatnonzero(~moves), whole, lanes)
+
+    def place(self, x: Doubles) -> Placed:
+        """The rows of x, (n_rows, n_features), in the units of the trees."""
+        kind = np.float64 if self.whole else np.float32
+        width = -(-max(len(self.varying), 1) // self.lanes) * self.lanes
+        rows = np.zeros((len(x), width), dtype=kind)
+        away = np.zeros((len(x), len(self.constant)))
+        unit = np.ldexp(1.0, self.exponent)
+        for start in range(0, len(x), _AT_ONCE):
+            here = slice(start, start + _AT_ONCE)
+            moved = (x[here] - self.origin) * unit
+            if self.whole:
+                np.rint(moved, out=moved)
+            else:
+                np.clip(moved, -_FAR, _FAR, out=moved)
+            rows[here, : len(self.varying)] = moved[:, self.varying] if len(self.constant) else moved
+            away[here] = moved[:, self.constant].astype(kind)
+        return Placed(rows, away)
+
+    def take_back(self, rows: NDArray[Any]) -> Doubles:
+        """The input rows, (n_rows, n_features), of placed ones; constant columns at their fitted cell."""
+        x = np.tile(self.origin, (len(rows), 1))
+        x[:, self.varying] += np.ldexp(rows[:, : len(self.varying)].astype(np.float64), -self.exponent)
+        return x
+
+
+def _middle(x: Doubles) -> Doubles:
+    """A cell of each column with about as many below as above; most rows keep all their bits around it."""
+    some = x[:: max(1, len(x) // 1000)]
+    middle: Doubles = np.partition(some, (len(some) - 1) // 2, axis=0)[(len(some) - 1) // 2]
+    return middle

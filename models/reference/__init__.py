@@ -1,0 +1,1 @@
+"""The same forest without compiled code: trees grown by the rrcf package, walked in double precision."""

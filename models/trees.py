@@ -1,0 +1,141 @@
+"""Random cut trees as flat arrays, whichever engine grew them, and what can be told of one tree.
+
+Imports nothing of ours. tests/models/test_trees.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Cells = NDArray[Any]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees one after another, each in preorder: a left child follows its parent at once.
+
+    Boxes are not kept: they follow from the leaves' rows, and are made again faster than they are read.
+
+    Attributes:
+        first: (n_trees + 1,) int64, where each tree begins; the last is the number of nodes.
+        dim, cut: (n_nodes,), a row with row[dim] <= cut goes left; -1 and 0 in leaves.
+        right: (n_nodes,), the right child, counted from the tree's root; -1 in leaves.
+        mass: (n_nodes,), sampled rows below the node, equal rows counted each.
+        row: (n_nodes,), the leaf's position in rows; -1 in inner nodes.
+        rows: (n_rows, n_columns), the points of all leaves, in the engine's units.
+    """
+
+    first: NDArray[np.int64]
+    dim: Ints
+    cut: Cells
+    right: Ints
+    mass: Ints
+    row: Ints
+    rows: Cells
+
+    def __len__(self) -> int:
+        return len(self.first) - 1
+
+    def __iter__(self) -> Iterator[Tree]:
+        for start, stop in zip(self.first[:-1], self.first[1:], strict=True):
+            nodes = slice(start, stop)
+            yield Tree(self.dim[nodes], self.cut[nodes], self.right[nodes], self.mass[nodes], self.row[nodes])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(a.nbytes for a in (self.first, self.dim, self.cut, self.right, self.mass, self.row, self.rows))
+
+
+class Tree(NamedTuple):
+    """One tree's part of each array of Trees; leaves name rows of the whole."""
+
+    dim: Ints
+    cut: Cells
+    right: Ints
+    mass: Ints
+    row: Ints
+
+
+class Boxes(NamedTuple):
+    """Bounding boxes of a tree's nodes, (n_nodes, n_columns) each; a leaf's is its point."""
+
+    lo: Cells
+    hi: Cells
+
+
+def boxes(tree: Tree, rows: Cells) -> Boxes:
+    """The bounding box of each node."""
+    lo = rows[np.maximum(tree.row, 0)]
+    hi = lo.copy()
+    for node in reversed(np.flatnonzero(tree.dim >= 0).tolist()):
+        children = [node + 1, tree.right[node]]
+        lo[node] = lo[children].min(axis=0)
+        hi[node] = hi[children].max(axis=0)
+    return Boxes(lo, hi)
+
+
+def join(grown: list[Tree], rows: Cells) -> Trees:
+    """The trees in one set of arrays, holding those of rows that a leaf names, each once."""
+    first = np.concatenate([[0], np.cumsum([len(tree.dim) for tree in grown])])
+    dim, cut, right, mass, row = (np.concatenate(arrays) for arrays in zip(*grown, strict=True))
+    return compact(Trees(first.astype(np.int64), dim, cut, right, mass, row, rows))
+
+
+def compact(trees: Trees) -> Trees:
+    """The same trees without the rows that no leaf names."""
+    leaves = trees.dim < 0
+    used, place = np.unique(trees.row[leaves], return_inverse=True)
+    row = np.full(len(trees.row), -1, dtype=np.int32)
+    row[leaves] = place
+    return Trees(
+        trees.first, trees.dim, trees.cut, trees.right, trees.mass, row, np.ascontiguousarray(trees.rows[used])
+    )
+
+
+def check(trees: Trees) -> None:
+    """Nothing; arrays that no engine could have made are refused, so that a walk never leaves them.
+
+    Raises:
+        ValueError: the arrays are no random cut trees; the message names the first fault.
+    """
+    n_nodes = len(trees.dim)
+    for name in ("cut", "right", "mass", "row"):
+        _must(len(getattr(trees, name)) == n_nodes, f"{name} has as many entries as dim")
+    first = trees.first
+    _must(len(first) >= 2 and first[0] == 0 and first[-1] == n_nodes, "first goes from 0 to the number of nodes")
+    _must(bool((np.diff(first) > 0).all()), "every tree has a node")
+    _must(bool(np.isfinite(trees.rows).all() and (np.abs(trees.rows) <= 2.0**110).all()), "rows are finite")
+    _must(bool(np.isfinite(trees.cut).all()), "cuts are finite")
+    leaf = trees.dim < 0
+    _must(bool((trees.dim[leaf] == -1).all() and (trees.right[leaf] == -1).all()), "leaves have no column and no child")
+    _must(bool((trees.dim < trees.rows.shape[1]).all()), "cuts are in columns of the rows")
+    _must(bool((trees.row[~leaf] == -1).all()), "inner nodes have no row")
+    _must(bool(((trees.row[leaf] >= 0) & (trees.row[leaf] < len(trees.rows))).all()), "leaves name rows that are there")
+    _must(bool((trees.mass > 0).all()), "masses are at least 1")
+    for k, tree in enumerate(trees):
+        _check_tree(k, tree, trees.rows)
+
+
+def _check_tree(k: int, tree: Tree, rows: Cells) -> None:
+    inner = np.flatnonzero(tree.dim >= 0)
+    right = tree.right[inner]
+    _must(bool(((right > inner + 1) & (right < len(tree.dim))).all()), f"tree {k}: a right child follows the left side")
+    children = np.concatenate([[0], inner + 1, right])
+    _must(len(np.unique(children)) == len(tree.dim) == len(children), f"tree {k}: every node has one parent")
+    total = tree.mass[inner + 1].astype(np.int64) + tree.mass[right]
+    _must(bool((tree.mass[inner] == total).all()), f"tree {k}: a mass is the sum of its children's")
+    lo, hi = boxes(tree, rows)
+    dim, cut = tree.dim[inner], tree.cut[inner]
+    parted = (hi[inner + 1, dim] <= cut) & (cut < lo[right, dim])
+    _must(bool(parted.all()), f"tree {k}: a cut parts its children")
+
+
+def _must(true: bool, claim: str) -> None:
+    if not true:
+        raise ValueError(f"no random cut trees: expected that {claim}")

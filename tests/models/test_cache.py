@@ -1,0 +1,124 @@
+"""Machine code is compiled once, kept where it is asked to be, and never taken from a stranger."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FIT = """
+import numpy as np
+from models import RandomCutForest
+rows = np.random.default_rng(0).normal(size=(200, 21))
+forest = RandomCutForest(20, 64, random_state=0).fit(rows)
+print(forest.codisp(2 * rows).tobytes().hex(), forest.attribute(2 * rows).tobytes().hex())
+"""
+FOLDER = "from models.compiled.cache import folder; print(folder())"
+
+
+# root may write anywhere until it gives up CAP_DAC_OVERRIDE (1), by prctl(PR_CAPBSET_DROP, ...) before an exec
+AS_ANYBODY = (
+    "import ctypes, os, sys;os.geteuid() or ctypes.CDLL(None).prctl(24, 1, 0, 0, 0);os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def python(*words, cwd=ROOT, obeying_modes=False, **environment):
+    """A Python process that imports the repository."""
+    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    through = [sys.executable, "-c", AS_ANYBODY] if obeying_modes else []
+    return subprocess.run(
+        [*through, sys.executable, "-W", "error", *words],
+        cwd=cwd,
+        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """A folder that the command has filled."""
+    folder = tmp_path_factory.mktemp("kernels")
+    done = python("-m", "models.warm", NUMBA_CACHE_DIR=str(folder))
+    assert done.returncode == 0, done.stderr
+    assert str(folder) in done.stdout
+    return folder
+
+
+def test_a_warmed_folder_is_all_that_a_run_needs(warm):
+    before = files(warm)
+    assert before
+    done = python("-c", FIT, NUMBA_CACHE_DIR=str(warm))
+    assert done.returncode == 0, done.stderr
+    assert files(warm) == before
+
+
+def test_a_warmed_folder_may_be_read_only(warm, tmp_path):
+    sealed, scratch = tmp_path / "sealed", tmp_path / "scratch"
+    shutil.copytree(warm, sealed)
+    scratch.mkdir()
+    for path in (*sealed.rglob("*"), sealed):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = files(sealed)
+    refused = python("-c", f"open({str(sealed / 'new')!r}, 'w')", obeying_modes=True)
+    assert "PermissionError" in refused.stderr
+    done = python("-c", FIT, obeying_modes=True, NUMBA_CACHE_DIR=str(sealed), TMPDIR=str(scratch))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == python("-c", FIT, NUMBA_CACHE_DIR=str(warm)).stdout
+    assert files(sealed) == before
+    assert not list(scratch.iterdir())
+    for path in (sealed, *sealed.rglob("*")):
+        path.chmod(0o755)
+
+
+def test_code_is_named_by_the_sources_it_was_made_of(tmp_path):
+    shutil.copytree(ROOT / "models", tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__"))
+    where = {"cwd": tmp_path, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    first = python("-c", FOLDER, **where).stdout
+    with (tmp_path / "models/compiled/lanes.py").open("a") as source:
+        source.write("# changed\n")
+    second = python("-c", FOLDER, **where).stdout
+    assert first.startswith(str(tmp_path / "kept"))
+    assert first != second
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o720], ids=oct)
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path, mode):
+    named = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    taken = Path(python("-c", FOLDER, **named).stdout.strip())
+    assert taken.parent == tmp_path
+    taken.chmod(mode)
+    done = python("-W", "ignore", "-c", FOLDER, **named)
+    assert done.stdout.strip() == "None"
+
+
+def test_where_nothing_can_be_kept_the_warning_says_what_to_set(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = python("-c", FOLDER, NUMBA_CACHE_DIR=str(blocked))
+    assert done.returncode == 1
+    assert f"{blocked}: machine code cannot be kept" in done.stderr
+    assert "set NUMBA_CACHE_DIR" in done.stderr
+
+
+def test_the_setting_of_other_users_of_numba_is_left_alone(tmp_path):
+    program = "import numba, models.compiled.engine; print(numba.config.CACHE_DIR)"
+    assert python("-c", program, NUMBA_CACHE_DIR=str(tmp_path)).stdout.strip() == str(tmp_path)
+
+
+def test_a_processor_with_narrower_vectors_finds_the_same_bits(warm, tmp_path):
+    # generic has vectors of 16 bytes and no fused multiplication
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    found = python("-c", FIT, **plain)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == python("-c", FIT, NUMBA_CACHE_DIR=str(warm)).stdout
