@@ -138,7 +138,7 @@ def test_feature_names_come_back_and_are_checked(engine, tmp_path):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("rows", [np.full((9, 3), 2.5), np.eye(2), 1e30 * np.eye(3)], ids=["equal", "two", "huge"])
+@pytest.mark.parametrize("rows", [np.full((9, 3), 2.5), np.eye(2), -1e30 * np.eye(3)], ids=["equal", "two", "huge"])
 def test_an_odd_forest_comes_back(engine, rows, tmp_path):
     forest = fitted(engine, rows)
     forest.save(tmp_path / "forest")
