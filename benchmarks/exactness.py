@@ -13,7 +13,6 @@ from benchmarks.forest_data import COUNTS, GAUSS, Doubles, draw
 from benchmarks.markdown import table
 from models import RandomCutForest
 from models.engines import engine
-from models.placement import Placed
 
 TREES = 50
 
@@ -38,10 +37,10 @@ def measure(kind: str, n_rows: int, n_columns: int) -> Off:
     forest = RandomCutForest(TREES, random_state=0).fit(x[::2])
     trees, placed, plain = forest.trees_, forest.placement_.place(x), engine("rrcf")
     trees = replace(trees, rows=trees.rows.astype(np.float64), cut=trees.cut.astype(np.float64))
-    wide = Placed(placed.rows.astype(np.float64), placed.away)
+    wide = placed.astype(np.float64)
     score = plain.codisp(trees, wide, 1)
-    shares = plain.attribute(trees, wide, 1)[0]
-    found: Doubles = engine("compiled").attribute(forest.trees_, placed, 1)[0]
+    shares = plain.attribute(trees, wide, 1)
+    found: Doubles = engine("compiled").attribute(forest.trees_, placed, 1)
     return Off(
         float((np.abs(forest.codisp(x) - score) / score).max()),
         float((np.abs(forest.attribute(x).sum(axis=(1, 2)) - score) / score).max()),

@@ -93,7 +93,7 @@ def growing() -> Rival:
     compiled = engine("compiled")
 
     def given(x: Doubles) -> Any:
-        return Placement.of(x, whole=compiled.WHOLE, lanes=compiled.LANES).place(x).rows
+        return Placement.of(x, whole=compiled.WHOLE, lanes=compiled.LANES).place(x)
 
     def build(rows: Any, trees: int, threads: int) -> Model:
         grown = compiled.grow(rows, np.arange(trees, dtype=np.uint64), min(SAMPLE, len(rows)), threads)

@@ -45,7 +45,7 @@ def steps(tree: Tree, points: np.ndarray, placement: Placement) -> list[Step]:
     """The nodes on the new row's way down, with what each adds."""
     value = values(tree, aws=False)
     lo, hi = boxes(tree, points)
-    x = placement.place(np.array([NEW])).rows[0]
+    x = placement.place(np.array([NEW]))[0]
     found, node, left_over = [], 0, 1.0
     while True:
         sides = np.maximum(np.maximum(lo[node] - x, x - hi[node]), 0)

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.placement import Placed
 from models.trees import Trees
 
 Doubles = NDArray[np.float64]
@@ -40,16 +39,16 @@ class Engine(Protocol):
         """One tree for each seed, over n_sampled of the rows; the threads change no bit."""
         ...
 
-    def codisp(self, trees: Trees, placed: Placed, threads: int) -> Doubles:
+    def codisp(self, trees: Trees, rows: NDArray[Any], threads: int) -> Doubles:
         """Expected CoDisp of each row as a new row, averaged over the trees, (n_rows,)."""
         ...
 
-    def aws_score(self, trees: Trees, placed: Placed, threads: int) -> Doubles:
+    def aws_score(self, trees: Trees, rows: NDArray[Any], threads: int) -> Doubles:
         """Expected inverse depth of each row as a new row, averaged over the trees, (n_rows,)."""
         ...
 
-    def attribute(self, trees: Trees, placed: Placed, threads: int) -> tuple[Doubles, Doubles]:
-        """CoDisp by where it comes from: (n_rows, n_columns, 2), and (n_rows,) for all columns the trees lack."""
+    def attribute(self, trees: Trees, rows: NDArray[Any], threads: int) -> Doubles:
+        """CoDisp by where it comes from, (n_rows, n_columns, 2): each column's low side and high side."""
         ...
 
 

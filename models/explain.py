@@ -10,24 +10,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.placement import Placed, Placement
+from models.placement import Placement
 
 Doubles = NDArray[np.float64]
 
 
-def spread(placement: Placement, placed: Placed, shares: Doubles, away: Doubles) -> Doubles:
+def spread(placement: Placement, x: Doubles, shares: Doubles) -> Doubles:
     """Shares of the input's columns, (n_rows, n_features, 2), low side first.
 
+    Constant columns divide the share of the column that stands for them by how far the row is from each.
+
     Args:
-        shares: (n_rows, n_columns, 2), of the columns that the trees hold, padding included.
-        away: (n_rows,), of all others together; they divide it by how far the row is from their fitted cell.
+        x: (n_rows, n_features), as asked.
+        shares: (n_rows, width, 2), of the placed columns.
     """
-    whole = np.zeros((len(placed), len(placement.origin), 2))
+    whole = np.zeros((len(x), len(placement.origin), 2))
     whole[:, placement.varying] = shares[:, : len(placement.varying)]
     if len(placement.constant):
-        each = np.divide(away, placed.outside, out=np.zeros(len(away)), where=placed.outside > 0)
+        away = placement.away(x)
+        total = np.abs(away).sum(axis=1)
+        each = np.divide(shares[:, placement.beside, 1], total, out=np.zeros(len(x)), where=total > 0)
         for side, sign in enumerate((-1, 1)):
-            whole[:, placement.constant, side] = np.maximum(sign * placed.away, 0) * each[:, None]
+            whole[:, placement.constant, side] = np.maximum(sign * away, 0) * each[:, None]
     return whole
 
 

@@ -18,14 +18,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from models.base import check_cells
 from models.engines import ENGINES, Engine, engine
 from models.explain import changed, spread
-from models.placement import Placed, Placement
+from models.placement import Placement
 
 Doubles = NDArray[np.float64]
 
-# quartiles need no more rows than this, and a fit that scores every row would take most of its time there
-_FENCE_ROWS = 256
 # shares are several times larger than what they are made of
-_ATTRIBUTED_AT_ONCE = 16384
+_ATTRIBUTED_AT_ONCE = 4096
 
 
 # scikit-learn's name for the matrix is a capital X, also as a keyword
@@ -42,12 +40,13 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         engine: "compiled", or "rrcf": the reference, several hundred times slower. Equal seeds give them
             different trees.
         contamination: share of fitted rows that predict calls outliers, above 0 and at most 0.5; or "auto",
-            which calls a row an outlier when its CoDisp is above Tukey's outer fence of the CoDisp of up to
-            256 fitted rows: the third quartile and three times the distance between the quartiles.
+            which calls a row an outlier when its CoDisp is above Tukey's outer fence of training_codisp_: the
+            third quartile and three times the distance between the quartiles.
         random_state: seed of samples and cuts.
         n_jobs: threads of the compiled engine; None is 1, -1 all processors, -2 all but one.
 
     Attributes:
+        engine_: the engine that grew the trees, and walks them.
         max_samples_: rows in each tree.
         placement_: the units of the trees.
         trees_: the trees, in the order in which their scores are summed.
@@ -84,12 +83,13 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         """
         self._check_params()
         x = self._matrix(X, reset=True)
+        self.engine_ = self.engine
         made_by = self._engine()
         self.max_samples_ = min(len(x), int(self.max_samples))
         self.placement_ = Placement.of(x, whole=made_by.WHOLE, lanes=made_by.LANES)
         # every seed before the first tree: tree k is the same whatever grew before it, or beside it
         seeds = check_random_state(self.random_state).randint(2**63 - 1, size=self.n_estimators, dtype=np.int64)
-        rows = self.placement_.place(x).rows
+        rows = self.placement_.place(x)
         self.trees_, sample, own = made_by.grow(rows, seeds.astype(np.uint64), self.max_samples_, self._threads())
         drawn = np.bincount(sample.ravel(), minlength=len(x)).astype(np.float64)
         drawn[drawn == 0] = np.nan
@@ -152,9 +152,8 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         whole = np.empty((*x.shape, 2))
         for start in range(0, len(x), _ATTRIBUTED_AT_ONCE):
             here = slice(start, start + _ATTRIBUTED_AT_ONCE)
-            asked = self.placement_.place(x[here])
-            shares, away = self._engine().attribute(self.trees_, asked, self._threads())
-            whole[here] = spread(self.placement_, asked, shares, away)
+            shares = self._engine().attribute(self.trees_, self.placement_.place(x[here]), self._threads())
+            whole[here] = spread(self.placement_, x[here], shares)
         return whole
 
     def counterfactual(self, X: ArrayLike, i: int, changes: Mapping[Any, float]) -> float:
@@ -197,9 +196,11 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
 
         given = list(trees)
         forest = cls(len(given), engine=engine)
+        forest.engine_ = engine
         forest.placement_, forest.trees_, x = from_rrcf(given, engine)
         forest.training_codisp_ = own_codisp(given)
-        forest.max_samples = forest.max_samples_ = int(max(tree.mass[0] for tree in forest.trees_))
+        forest.max_samples_ = int(max(tree.mass[0] for tree in forest.trees_))
+        forest.max_samples = max(2, forest.max_samples_)
         forest.n_features_in_ = x.shape[1]
         forest.offset_ = forest._offset(x)
         return forest
@@ -230,9 +231,9 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         return load(cls, Path(path))
 
     def _engine(self) -> Engine:
-        return engine(self.engine)
+        return engine(self.engine_)
 
-    def _asked(self, X: ArrayLike) -> Placed:
+    def _asked(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)
         return self.placement_.place(self._matrix(X, reset=False))
 
@@ -240,14 +241,15 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         if self.contamination != "auto":
             return float(np.percentile(self.score_samples(x), 100 * float(self.contamination)))
         # no constant would do: usual rows score about 4 on blobs and 20 on sparse counts
-        some = self.placement_.place(x[:: -(-len(x) // _FENCE_ROWS)])
-        low, high = np.percentile(-self._engine().codisp(self.trees_, some, self._threads()), [25, 75])
-        return float(low - 3 * (high - low))
+        first, third = np.nanpercentile(self.training_codisp_, [25, 75])
+        return -float(third + 3 * (third - first))
 
     def _threads(self) -> int:
         if self.n_jobs is None:
             return 1
-        return self.n_jobs if self.n_jobs > 0 else max(1, len(os.sched_getaffinity(0)) + 1 + self.n_jobs)
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        # a few more than processors do no harm, thousands would
+        return min(self.n_jobs, 8 * processors) if self.n_jobs > 0 else max(1, processors + 1 + self.n_jobs)
 
     def _check_params(self) -> None:
         """Nothing; a parameter out of range is a ValueError that names it."""

@@ -14,7 +14,7 @@ from models.base import check_cells
 from models.engines import engine
 from models.placement import Placement
 from models.reference.grow import flatten, rrcf
-from models.trees import Boxes, Tree, Trees, boxes, join
+from models.trees import Boxes, Tree, Trees, boxes, depths, join
 
 Doubles = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def from_rrcf(given: Sequence[Any], name: str) -> tuple[Placement, Trees, Double
     x = np.concatenate([points for _, points in flat])
     check_cells(x)
     placement = Placement.of(x, whole=made_by.WHOLE, lanes=made_by.LANES)
-    rows = placement.place(x).rows
+    rows = placement.place(x)
     starts = np.cumsum([0] + [len(points) for _, points in flat])
     taken = [
         _placed(k, tree._replace(row=np.where(tree.row < 0, -1, tree.row + start).astype(np.int32)), placement, rows)
@@ -113,7 +113,7 @@ def _rctree(k: int, tree: Tree, points: Doubles, placement: Placement) -> Any:
     highest_left, lowest_right = _ends(tree._replace(dim=dim), box)
     cut[inner] = np.clip(cut[inner], highest_left, np.nextafter(lowest_right, -np.inf))
     nodes: list[Any] = []
-    depth = _depths(tree)
+    depth = depths(tree).tolist()
     for node, mass in enumerate(tree.mass.tolist()):
         if tree.dim[node] < 0:
             first = len(made.leaves)
@@ -129,10 +129,3 @@ def _rctree(k: int, tree: Tree, points: Doubles, placement: Placement) -> Any:
         branch.l.u = branch.r.u = branch
     made.root = nodes[0]
     return made
-
-
-def _depths(tree: Tree) -> list[int]:
-    depth = [0] * len(tree.dim)
-    for node in np.flatnonzero(tree.dim >= 0):
-        depth[node + 1] = depth[tree.right[node]] = depth[node] + 1
-    return depth

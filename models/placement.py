@@ -22,31 +22,11 @@ _WHOLE_BITS = 52
 _FINEST = 200
 # beyond this many spans, single precision knows no difference in the chance of a cut; sums stay finite
 _FAR = 2.0**100
+NEAR = 2.0**-60
+"""In single precision a cell that differs from its column's middle by less than this part of the span is the middle."""
+
 # so many rows and what is made of them on the way stay in the cache
 _AT_ONCE = 1024
-
-
-class Placed:
-    """Rows as an engine takes them.
-
-    Attributes:
-        rows: (n_rows, n_varying), padded with zeros to a multiple of the placement's lanes.
-        away: (n_rows, n_constant), how far each row is from the fitted cell of each constant column, signed.
-        outside: (n_rows,), the sum of the absolute values of away; (0,) where there is no constant column.
-    """
-
-    __slots__ = ("away", "outside", "rows")
-
-    def __init__(self, rows: NDArray[Any], away: Doubles) -> None:
-        self.rows = rows
-        self.away = away
-        self.outside = np.zeros(len(rows) if away.shape[1] else 0)
-        # one column after the other: a sum over an axis may round differently once a column is added
-        for column in range(away.shape[1]):
-            self.outside += np.abs(away[:, column])
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -81,27 +61,56 @@ class Placement:
         every = np.arange(x.shape[1])
         blank = cls(low if whole else _middle(x), exponent, every, every[:0], whole, 1)
         # rounding keeps the order, so a column's ends tell whether any two of its cells stay different
-        ends = blank.place(np.stack([low, high])).rows
-        moves = ends[1] > ends[0]
+        ends = blank.place(np.stack([low, high]))
+        moves = ends[1, : len(low)] > ends[0, : len(low)]
         return cls(blank.origin, exponent, np.flatnonzero(moves), np.flatnonzero(~moves), whole, lanes)
 
-    def place(self, x: Doubles) -> Placed:
-        """The rows of x, (n_rows, n_features), in the units of the trees."""
-        kind = np.float64 if self.whole else np.float32
-        width = -(-max(len(self.varying), 1) // self.lanes) * self.lanes
-        rows = np.zeros((len(x), width), dtype=kind)
-        away = np.zeros((len(x), len(self.constant)))
-        unit = np.ldexp(1.0, self.exponent)
+    @property
+    def beside(self) -> int | None:
+        """The placed column that holds how far a row is from the fitted cells of the constant columns, in all.
+
+        The trees' own rows are 0 there, so no tree cuts it, and a row's distance from a box counts it like any
+        other column. Whole rows have it even where there is no constant column: numpy adds up another number of
+        cells in another order.
+        """
+        return len(self.varying) if _has_beside(len(self.constant), whole=self.whole) else None
+
+    @property
+    def width(self) -> int:
+        """Columns of placed rows, padding included."""
+        return placed_width(len(self.varying), len(self.constant), whole=self.whole, lanes=self.lanes)
+
+    def place(self, x: Doubles) -> NDArray[Any]:
+        """The rows of x, (n_rows, n_features), in the units of the trees, (n_rows, width); padding is 0."""
+        rows = np.zeros((len(x), self.width), dtype=np.float64 if self.whole else np.float32)
         for start in range(0, len(x), _AT_ONCE):
             here = slice(start, start + _AT_ONCE)
-            moved = (x[here] - self.origin) * unit
-            if self.whole:
-                np.rint(moved, out=moved)
-            else:
-                np.clip(moved, -_FAR, _FAR, out=moved)
-            rows[here, : len(self.varying)] = moved[:, self.varying] if len(self.constant) else moved
-            away[here] = moved[:, self.constant].astype(kind)
-        return Placed(rows, away)
+            moved = self._move(x[here])
+            if len(self.constant):
+                rows[here, self.beside] = self._beside(moved)
+                moved = moved[:, self.varying]
+            rows[here, : len(self.varying)] = moved
+        return rows
+
+    def away(self, x: Doubles) -> Doubles:
+        """How far each row is from the fitted cell of each constant column, (n_rows, n_constant), signed."""
+        return self._move(x)[:, self.constant]
+
+    def _move(self, x: Doubles) -> Doubles:
+        moved: Doubles = (x - self.origin) * np.ldexp(1.0, self.exponent)
+        if self.whole:
+            return np.rint(moved, out=moved)
+        np.clip(moved, -_FAR, _FAR, out=moved)
+        # the quotient of what is smaller and a share would leave single precision
+        moved[np.abs(moved) < NEAR] = 0.0
+        return moved.astype(np.float32).astype(np.float64)
+
+    def _beside(self, moved: Doubles) -> Doubles:
+        total = np.zeros(len(moved))
+        # one column after the other: a sum over an axis may round differently once a column is added
+        for column in self.constant:
+            total += np.abs(moved[:, column])
+        return total
 
     def take_back(self, rows: NDArray[Any]) -> Doubles:
         """The input rows, (n_rows, n_features), of placed ones; constant columns at their fitted cell."""
@@ -115,3 +124,13 @@ def _middle(x: Doubles) -> Doubles:
     some = x[:: max(1, len(x) // 1000)]
     middle: Doubles = np.partition(some, (len(some) - 1) // 2, axis=0)[(len(some) - 1) // 2]
     return middle
+
+
+def placed_width(n_varying: int, n_constant: int, *, whole: bool, lanes: int) -> int:
+    """Columns of placed rows, padding included; see Placement."""
+    used = n_varying + _has_beside(n_constant, whole=whole)
+    return -(-max(used, 1) // lanes) * lanes
+
+
+def _has_beside(n_constant: int, *, whole: bool) -> bool:
+    return whole or n_constant > 0

@@ -27,7 +27,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from models.base import LARGEST
 from models.engines import engine
-from models.placement import Placement
+from models.placement import Placement, placed_width
 from models.trees import Trees, check
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def load(cls: type[F], path: Path) -> F:
         raise ValueError(f"{path}: {error}; save the forest again with this program") from error
     for name in ("max_samples_", "n_features_in_", "offset_"):
         setattr(forest, name, getattr(header, name))
+    forest.engine_ = header.parameters.engine
     if header.feature_names_in_ is not None:
         forest.feature_names_in_ = np.array(header.feature_names_in_, dtype=object)
     return forest
@@ -218,7 +219,7 @@ def _expected(header: _Header) -> dict[str, _Array]:
     n_nodes, n_rows, n_varying, n_fitted = (header.arrays[name].shape[0] for name in free)
     n_trees, n_features = header.parameters.n_estimators, header.n_features_in_
     _must(n_varying <= n_features, f"{n_varying} varying columns", f"at most {n_features}")
-    width = -(-max(n_varying, 1) // header.lanes) * header.lanes
+    width = placed_width(n_varying, n_features - n_varying, whole=header.whole, lanes=header.lanes)
     cell = "<f8" if header.whole else "<f4"
     return {
         "first": _Array(dtype="<i8", shape=[n_trees + 1]),
@@ -278,16 +279,12 @@ def _placement(header: _Header, arrays: Arrays) -> Placement:
 
 def _trees(header: _Header, arrays: Arrays) -> Trees:
     trees = Trees(*(arrays[name] for name in _OF_TREES))
-    rows, first = trees.rows, trees.first
-    # differences of larger numbers could wrap, and check makes a tree's boxes before it knows every node
-    _must(first.min() >= 0 and first.max() <= len(trees.dim), "first: another number", "positions of nodes")
-    largest = int(np.diff(first).max())
-    _must(largest < 2 * len(rows), f"a tree of {largest} nodes", f"fewer, as {len(rows)} rows are leaves")
+    rows = trees.rows
     check(trees)
     _must(not rows[:, len(arrays["varying"]) :].any(), "rows: a number in the padding", "zeros")
     if header.whole:
         _must(np.array_equal(rows, np.rint(rows)), "rows: a fraction", "whole numbers")
-    sampled = int(trees.mass[first[:-1]].max())
+    sampled = int(trees.mass[trees.first[:-1]].max())
     _must(sampled == header.max_samples_, f"trees of {sampled} rows", f"max_samples_={header.max_samples_}")
     return trees
 

@@ -1,15 +1,18 @@
 """Random cut trees as flat arrays, whichever engine grew them, and what can be told of one tree.
 
-Imports nothing of ours. tests/models/test_trees.py."""
+tests/models/test_trees.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.placement import NEAR
 
 Cells = NDArray[Any]
 Ints = NDArray[np.int32]
@@ -73,11 +76,24 @@ def boxes(tree: Tree, rows: Cells) -> Boxes:
     """The bounding box of each node."""
     lo = rows[np.maximum(tree.row, 0)]
     hi = lo.copy()
-    for node in reversed(np.flatnonzero(tree.dim >= 0).tolist()):
-        children = [node + 1, tree.right[node]]
-        lo[node] = lo[children].min(axis=0)
-        hi[node] = hi[children].max(axis=0)
+    inner = np.flatnonzero(tree.dim >= 0)
+    depth = depths(tree)[inner]
+    # level by level from the deepest: a hundred nodes at a time, not one
+    for level in range(int(depth.max(initial=0)), -1, -1):
+        nodes = inner[depth == level]
+        left, right = nodes + 1, tree.right[nodes]
+        lo[nodes] = np.minimum(lo[left], lo[right])
+        hi[nodes] = np.maximum(hi[left], hi[right])
     return Boxes(lo, hi)
+
+
+def depths(tree: Tree) -> NDArray[np.int64]:
+    """Cuts above each node, (n_nodes,)."""
+    depth = [0] * len(tree.dim)
+    for node, (dim, right) in enumerate(zip(tree.dim.tolist(), tree.right.tolist(), strict=True)):
+        if dim >= 0:
+            depth[node + 1] = depth[right] = depth[node] + 1
+    return np.array(depth)
 
 
 def join(grown: list[Tree], rows: Cells) -> Trees:
@@ -109,8 +125,14 @@ def check(trees: Trees) -> None:
         _must(len(getattr(trees, name)) == n_nodes, f"{name} has as many entries as dim")
     first = trees.first
     _must(len(first) >= 2 and first[0] == 0 and first[-1] == n_nodes, "first goes from 0 to the number of nodes")
-    _must(bool((np.diff(first) > 0).all()), "every tree has a node")
-    _must(bool(np.isfinite(trees.rows).all() and (np.abs(trees.rows) <= 2.0**110).all()), "rows are finite")
+    # not their differences, which may wrap
+    _must(bool((first[1:] > first[:-1]).all()), "every tree has a node")
+    most = max(int(b) - int(a) for a, b in pairwise(first))
+    _must(most < 2 * len(trees.rows), "no tree has more leaves than there are rows")
+    size = np.abs(trees.rows)
+    _must(bool((size <= 2.0**110).all()), "rows are finite")
+    if trees.rows.dtype == np.float32:
+        _must(bool(((size == 0) | (size >= NEAR)).all()), "rows of single precision are 0 or not too close to it")
     _must(bool(np.isfinite(trees.cut).all()), "cuts are finite")
     leaf = trees.dim < 0
     _must(bool((trees.dim[leaf] == -1).all() and (trees.right[leaf] == -1).all()), "leaves have no column and no child")

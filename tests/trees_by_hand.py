@@ -18,7 +18,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from models.placement import Placed
 from models.trees import Trees
 
 
@@ -42,9 +41,15 @@ def padded(rows, kind):
     return wide
 
 
+BESIDE = 2
+"""The column that stands for all that are constant in the tree."""
+
+
 def asked(row, outside, kind):
     """A row that is so far away in a column that is constant in the tree."""
-    return Placed(padded([row], kind), np.array([[float(outside)]]))
+    placed = padded([row], kind)
+    placed[0, BESIDE] = outside
+    return placed
 
 
 F = Fraction

@@ -17,10 +17,10 @@ from models.compiled.grow import grow as grow_trees
 from models.compiled.walk import attribute as add_shares
 from models.compiled.walk import score as add_scores
 from models.engines import Grown
-from models.placement import Placed
 from models.trees import Tree, Trees, join
 
 Doubles = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 WHOLE = False
 LANES = lanes.LANES
@@ -32,7 +32,7 @@ _ATTRIBUTED_AT_ONCE = 2048
 _GROWN_AT_ONCE = 16
 
 
-def grow(rows: NDArray[np.float32], seeds: NDArray[np.uint64], n_sampled: int, threads: int) -> Grown:
+def grow(rows: Singles, seeds: NDArray[np.uint64], n_sampled: int, threads: int) -> Grown:
     """See models.engines.Engine."""
     n_trees, most = len(seeds), 2 * n_sampled - 1
     sample, own = np.empty((n_trees, n_sampled), np.int32), np.empty((n_trees, n_sampled))
@@ -51,39 +51,37 @@ def grow(rows: NDArray[np.float32], seeds: NDArray[np.uint64], n_sampled: int, t
     return Grown(join([tree for start in sorted(grown) for tree in grown[start]], rows), sample, own)
 
 
-def codisp(trees: Trees, placed: Placed, threads: int) -> Doubles:
+def codisp(trees: Trees, rows: Singles, threads: int) -> Doubles:
     """See models.engines.Engine."""
-    return _score(trees, placed, threads, aws=False)
+    return _score(trees, rows, threads, aws=False)
 
 
-def aws_score(trees: Trees, placed: Placed, threads: int) -> Doubles:
+def aws_score(trees: Trees, rows: Singles, threads: int) -> Doubles:
     """See models.engines.Engine."""
-    return _score(trees, placed, threads, aws=True)
+    return _score(trees, rows, threads, aws=True)
 
 
-def _score(trees: Trees, placed: Placed, threads: int, *, aws: bool) -> Doubles:
-    total = np.zeros(len(placed))
+def _score(trees: Trees, rows: Singles, threads: int, *, aws: bool) -> Doubles:
+    total = np.zeros(len(rows))
 
     def some(start: int, stop: int) -> None:
-        here = slice(start, stop)
-        add_scores(placed.rows[here], placed.outside[here], aws, total[here], *_arrays(trees))
+        add_scores(rows[start:stop], aws, total[start:stop], *_arrays(trees))
 
-    _share_out(some, len(placed), _SCORED_AT_ONCE, threads)
+    _share_out(some, len(rows), _SCORED_AT_ONCE, threads)
     return total / len(trees)
 
 
-def attribute(trees: Trees, placed: Placed, threads: int) -> tuple[Doubles, Doubles]:
+def attribute(trees: Trees, rows: Singles, threads: int) -> Doubles:
     """See models.engines.Engine."""
-    width = placed.rows.shape[1]
-    shares, away = np.zeros((len(placed), 2 * width)), np.zeros(len(placed))
+    n_rows, width = rows.shape
+    shares = np.zeros((n_rows, 2 * width))
 
     def some(start: int, stop: int) -> None:
-        here = slice(start, stop)
-        add_shares(placed.rows[here], placed.outside[here], shares[here], away[here], *_arrays(trees))
+        add_shares(rows[start:stop], shares[start:stop], *_arrays(trees))
 
-    _share_out(some, len(placed), _ATTRIBUTED_AT_ONCE, threads)
+    _share_out(some, n_rows, _ATTRIBUTED_AT_ONCE, threads)
     shares /= len(trees)
-    return shares.reshape(len(placed), 2, width).swapaxes(1, 2), away / len(trees)
+    return shares.reshape(n_rows, 2, width).swapaxes(1, 2)
 
 
 def _arrays(trees: Trees) -> tuple[Any, ...]:

@@ -85,15 +85,11 @@ def _boxes(rows: Singles, dim: Ints, right: Ints, row: Ints, lo: Singles, hi: Si
 
 @kernel
 def _beyond(
-    x: Singles, outside: Doubles, order: Rows, start: int, n: int, lo: Singles, hi: Singles, v: int,
-    out: Singles,
+    x: Singles, order: Rows, start: int, n: int, lo: Singles, hi: Singles, v: int, out: Singles
 ) -> None:  # fmt: skip
     """Fills out[:n] with the distances of rows order[start : start + n] from the box of node v."""
     for k in range(0, n, LANES):
         beyond_eight(x, order, start + k, start + n - 1, lo, hi, v, out, k)
-    if len(outside) > 0:
-        for k in range(n):
-            out[k] += np.float32(outside[order[start + k]])
 
 
 @kernel
@@ -159,14 +155,13 @@ def _keep_outside(order: Rows, start: int, n: int, beyond: Singles) -> int:
 
 @kernel
 def score(
-    x: Singles, outside: Doubles, aws: bool, total: Doubles,
+    x: Singles, aws: bool, total: Doubles,
     rows: Singles, first: Longs, dims: Ints, cuts: Singles, rights: Ints, masses: Ints, leaf_rows: Ints,
 ) -> None:  # fmt: skip
     """Adds to total what each row of x scores as a new row, summed over the trees in their order.
 
     Args:
         x: (n_asked, n_padded).
-        outside: (n_asked,) or (0,), distance from the trees' rows in columns that the trees do not hold.
         aws: inverse depth in place of collusive displacement.
         total: (n_asked,); a row's bits do not depend on the other rows.
         rows, first, dims, cuts, rights, masses, leaf_rows: see models.trees.Trees.
@@ -187,7 +182,6 @@ def score(
         _boxes(rows, dim, right, leaf_rows[here], lo, hi, span)
         for base in range(0, len(x), BLOCK):
             block = x[base : base + BLOCK]
-            away = outside[base : base + BLOCK]
             _descend(block, dim, cut, right, settled, start, size, order, rest)
             for v in range(len(dim) - 1, -1, -1):
                 if size[v] == 0:
@@ -200,7 +194,7 @@ def score(
                     continue
                 _meet(v, dim[v] < 0, right, start, size, order)
                 n = size[v]
-                _beyond(block, away, order, s, n, lo, hi, v, beyond)
+                _beyond(block, order, s, n, lo, hi, v, beyond)
                 for k in range(n):
                     out_by = np.float64(beyond[k])
                     chance[k] = out_by / (span[v] + out_by)
@@ -227,15 +221,14 @@ def _depth(dim: Ints, right: Ints, depth: Longs) -> int:
 
 @kernel
 def attribute(
-    x: Singles, outside: Doubles, shares: Doubles, away_shares: Doubles,
+    x: Singles, shares: Doubles,
     rows: Singles, first: Longs, dims: Ints, cuts: Singles, rights: Ints, masses: Ints, leaf_rows: Ints,
 ) -> None:  # fmt: skip
-    """Adds to shares and away_shares what each row of x scores as a new row, by column and side.
+    """Adds to shares what each row of x scores as a new row, by column and side.
 
     Args:
-        x, outside: as in score; as many rows as fit the cache.
+        x: (n_asked, n_padded), as many rows as fit the cache.
         shares: (n_asked, 2 n_padded), sums over the trees; low sides first.
-        away_shares: (n_asked,), the part of the columns that the trees do not hold.
         rows to leaf_rows: see models.trees.Trees.
     """
     n_asked, width = x.shape
@@ -271,7 +264,7 @@ def attribute(
                 for k in range(n):
                     who[end + k] = order[s + k]
                 if not settled[v]:
-                    _beyond(x, outside, order, s, n, lo, hi, v, far[end:])
+                    _beyond(x, order, s, n, lo, hi, v, far[end:])
                     size[v] = _keep_outside(order, s, n, far[end:])
                 end += n
             entries[v] = end - entry[v]
@@ -291,8 +284,6 @@ def attribute(
                     each *= parted[v]
                     if own:
                         add_sides(recent, i, np.float32(each), x, i, lo, hi, v)
-                        if len(outside) > 0:
-                            away_shares[i] += each * outside[i]
                     else:
                         recent[i, decider[v]] += np.float32(each * out_by)
         if t % _FLUSH == _FLUSH - 1 or t == len(first) - 2:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.engines import Grown
-from models.placement import Placed
 from models.reference.grow import CutState, grow_tree
 from models.reference.walk import descend, expected, shares_of, values
 from models.trees import Tree, Trees, boxes, join
@@ -51,29 +50,26 @@ def own_codisp(tree: Tree) -> Doubles:
     return best
 
 
-def codisp(trees: Trees, placed: Placed, threads: int) -> Doubles:  # noqa: ARG001 - Engine's
+def codisp(trees: Trees, rows: Doubles, threads: int) -> Doubles:  # noqa: ARG001 - Engine's
     """See models.engines.Engine; one thread."""
-    return _score(trees, placed, aws=False)
+    return _score(trees, rows, aws=False)
 
 
-def aws_score(trees: Trees, placed: Placed, threads: int) -> Doubles:  # noqa: ARG001 - Engine's
+def aws_score(trees: Trees, rows: Doubles, threads: int) -> Doubles:  # noqa: ARG001 - Engine's
     """See models.engines.Engine; one thread."""
-    return _score(trees, placed, aws=True)
+    return _score(trees, rows, aws=True)
 
 
-def _score(trees: Trees, placed: Placed, *, aws: bool) -> Doubles:
-    total = np.zeros(len(placed))
+def _score(trees: Trees, rows: Doubles, *, aws: bool) -> Doubles:
+    total = np.zeros(len(rows))
     for tree in trees:
-        total += expected(tree, values(tree, aws=aws), boxes(tree, trees.rows), placed)
+        total += expected(tree, values(tree, aws=aws), boxes(tree, trees.rows), rows)
     return total / len(trees)
 
 
-def attribute(trees: Trees, placed: Placed, threads: int) -> tuple[Doubles, Doubles]:  # noqa: ARG001 - Engine's
+def attribute(trees: Trees, rows: Doubles, threads: int) -> Doubles:  # noqa: ARG001 - Engine's
     """See models.engines.Engine; one thread."""
-    shares = np.zeros((*placed.rows.shape, 2))
-    away = np.zeros(len(placed))
+    shares = np.zeros((*rows.shape, 2))
     for tree in trees:
-        in_tree, beside = shares_of(tree, values(tree, aws=False), boxes(tree, trees.rows), placed)
-        shares += in_tree
-        away += beside
-    return shares / len(trees), away / len(trees)
+        shares += shares_of(tree, values(tree, aws=False), boxes(tree, trees.rows), rows)
+    return shares / len(trees)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.placement import Placed
 from models.trees import Boxes, Tree
 
 Doubles = NDArray[np.float64]
@@ -67,21 +66,21 @@ def values(tree: Tree, *, aws: bool) -> Values:
     return Values(np.array(joined), np.array(parted), np.array(settled), np.array(decider))
 
 
-def expected(tree: Tree, value: Values, box: Boxes, placed: Placed) -> Doubles:
+def expected(tree: Tree, value: Values, box: Boxes, asked: Doubles) -> Doubles:
     """The score of each row in one tree, (n_rows,): down by the stored cuts, then up through the chances of an own cut.
 
     A row's bits do not depend on the other rows.
     """
-    path, end = descend(tree, placed.rows, value.settled)
+    path, end = descend(tree, asked, value.settled)
     score = value.parted[end]
-    equal = _at_own_leaf(value, box, placed, end)
+    equal = _at_own_leaf(value, box, asked, end)
     score[equal] = value.joined[end[equal]]
     # boxes are nested: above the first that holds a row, so do all others, and nothing can cut it off
     exposed = ~equal
     for rows, nodes in reversed(path):
         out = exposed[rows]
         rows, nodes = rows[out], nodes[out]
-        _, beyond = _sides(box, placed, rows, nodes)
+        _, beyond = _sides(box, asked, rows, nodes)
         chance = beyond / (_span(box, nodes) + beyond)
         # this form, not (1 - p) s + p S, leaves a score that equals S untouched to the last bit
         score[rows] += chance * (value.parted[nodes] - score[rows])
@@ -89,22 +88,20 @@ def expected(tree: Tree, value: Values, box: Boxes, placed: Placed) -> Doubles:
     return score
 
 
-def shares_of(tree: Tree, value: Values, box: Boxes, placed: Placed) -> tuple[Doubles, Doubles]:
-    """Where each row's CoDisp in one tree comes from: (n_rows, n_columns, 2), low side first, and (n_rows,).
+def shares_of(tree: Tree, value: Values, box: Boxes, asked: Doubles) -> Doubles:
+    """Where each row's CoDisp in one tree comes from: (n_rows, n_columns, 2), low side first.
 
     A row cut off above a node scores by the mass of the node, then the columns in which it sticks out share
-    that by how far it does; or by an earlier cut, then that cut's column has it all. The second array is the
-    share of the columns that the tree does not hold.
+    that by how far it does; or by an earlier cut, then that cut's column has it all.
     """
-    shares = np.zeros((*placed.rows.shape, 2))
-    flat = shares.reshape(len(placed), -1)
-    away = np.zeros(len(placed))
-    left_over = np.ones(len(placed))
-    path, end = descend(tree, placed.rows, value.settled)
-    at_end = value.settled[end] | _at_own_leaf(value, box, placed, end)
+    shares = np.zeros((*asked.shape, 2))
+    flat = shares.reshape(len(asked), -1)
+    left_over = np.ones(len(asked))
+    path, end = descend(tree, asked, value.settled)
+    at_end = value.settled[end] | _at_own_leaf(value, box, asked, end)
     last = np.flatnonzero(~at_end)
     for rows, nodes in [*path, (last, end[last])]:
-        sides, beyond = _sides(box, placed, rows, nodes)
+        sides, beyond = _sides(box, asked, rows, nodes)
         out = beyond > 0
         rows, nodes, sides, beyond = rows[out], nodes[out], sides[out], beyond[out]
         chance = beyond / (_span(box, nodes) + beyond)
@@ -114,12 +111,10 @@ def shares_of(tree: Tree, value: Values, box: Boxes, placed: Placed) -> tuple[Do
         own = tree.mass[nodes] > value.joined[nodes]
         each = worth[own] / beyond[own]
         shares[rows[own]] += each[:, None, None] * sides[own]
-        if len(placed.outside):
-            away[rows[own]] += each * placed.outside[rows[own]]
         flat[rows[~own], value.decider[nodes[~own]]] += worth[~own]
     kept = np.flatnonzero(at_end)
     flat[kept, value.decider[end[kept]]] += left_over[kept] * value.joined[end[kept]]
-    return shares, away
+    return shares
 
 
 def descend(tree: Tree, x: Doubles, settled: NDArray[np.bool_] | None = None) -> tuple[list[tuple[Ints, Ints]], Ints]:
@@ -140,12 +135,10 @@ def descend(tree: Tree, x: Doubles, settled: NDArray[np.bool_] | None = None) ->
         nodes = np.where(goes_left, nodes + 1, tree.right[nodes])
 
 
-def _at_own_leaf(value: Values, box: Boxes, placed: Placed, end: Ints) -> NDArray[np.bool_]:
+def _at_own_leaf(value: Values, box: Boxes, asked: Doubles, end: Ints) -> NDArray[np.bool_]:
     """Whether each row equals the leaf in which it ends, (n_rows,); False where the walk ended early."""
     equal: NDArray[np.bool_] = ~value.settled[end]
-    equal[equal] = (placed.rows[equal] == box.lo[end[equal]]).all(axis=1)
-    if len(placed.outside):
-        equal &= placed.outside == 0
+    equal[equal] = (asked[equal] == box.lo[end[equal]]).all(axis=1)
     return equal
 
 
@@ -154,14 +147,12 @@ def _span(box: Boxes, nodes: Ints) -> Doubles:
     return span
 
 
-def _sides(box: Boxes, placed: Placed, rows: Ints, nodes: Ints) -> tuple[Doubles, Doubles]:
+def _sides(box: Boxes, asked: Doubles, rows: Ints, nodes: Ints) -> tuple[Doubles, Doubles]:
     """How far each row sticks out of its node's box, (n, n_columns, 2), low side first; and in all, (n,)."""
     # rows of the compiled engine are of single precision, their distances here are not
-    x, lo, hi = (cells.astype(np.float64) for cells in (placed.rows[rows], box.lo[nodes], box.hi[nodes]))
+    x, lo, hi = (cells.astype(np.float64) for cells in (asked[rows], box.lo[nodes], box.hi[nodes]))
     sides = np.stack([lo - x, x - hi], axis=2)
     np.maximum(sides, 0.0, out=sides)
     # along the contiguous axis numpy adds each row alone, so one row has the bits it has in a batch
     beyond: Doubles = sides.sum(axis=2).sum(axis=1)
-    if len(placed.outside):
-        beyond += placed.outside[rows]
     return sides, beyond

@@ -191,8 +191,7 @@ def test_auto_contamination_calls_out_what_lies_beyond_the_outer_fence(small):
     rows = np.random.default_rng(4).normal(size=(200, 4))
     forest = small(max_samples=100).fit(rows)
     new = np.vstack([rows, np.full((1, 4), 50.0)])
-    # 200 rows are few enough for all of them to be asked
-    first, third = np.percentile(forest.codisp(rows), [25, 75])
+    first, third = np.nanpercentile(forest.training_codisp_, [25, 75])
     assert ((forest.predict(new) == -1) == (forest.codisp(new) > third + 3 * (third - first))).all()
     assert forest.predict(new)[-1] == -1
     assert (forest.decision_function(new) == forest.score_samples(new) - forest.offset_).all()
@@ -264,3 +263,11 @@ def test_the_aws_score_of_the_simplest_trees_is_as_worked_by_hand(small):
     # (depth 0) with chance 1/3, else above the leaf at depth 1.
     expected = np.array([3 / 8, 1 / 3 + 2 / 3 / 2]) * np.log2(3)
     np.testing.assert_allclose(forest.aws_score([[2.0], [3.0]]), expected, rtol=1e-6)
+
+
+def test_a_forest_is_walked_by_the_engine_that_grew_it(small):
+    rows = np.random.default_rng(0).normal(size=(30, 9))
+    forest = small().fit(rows)
+    expected = forest.codisp(rows).tobytes()
+    other = next(name for name in ENGINES if name != forest.engine)
+    assert forest.set_params(engine=other).codisp(rows).tobytes() == expected

@@ -69,6 +69,15 @@ def test_extreme_cells_give_finite_scores_that_their_shares_sum_to(engine, x):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("exponent", [-20, -55, -62, -120, -130, -300, -1074])
+def test_a_cell_that_is_next_to_nothing_away_has_finite_shares(engine, exponent):
+    x = np.random.default_rng(0).poisson(0.4, size=(60, 3)).astype(float)
+    forest = new(engine).fit(x)
+    asked = np.where(x == 0, 2.0**exponent, x)
+    np.testing.assert_allclose(forest.attribute(asked).sum(axis=(1, 2)), forest.codisp(asked), rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("x", "said"),
     {

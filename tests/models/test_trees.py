@@ -23,7 +23,7 @@ def test_every_engine_grows_trees(shape, engine):
     fitted = RandomCutForest(5, 64, engine=engine, random_state=0).fit(rows)
     check(fitted.trees_)
     for tree in fitted.trees_:
-        placed = fitted.placement_.place(rows).rows
+        placed = fitted.placement_.place(rows)
         drawn = {tuple(row) for row in fitted.trees_.rows[tree.row[tree.dim < 0]]}
         assert drawn <= {tuple(row) for row in placed}
         assert len(drawn) == (tree.dim < 0).sum()
@@ -45,7 +45,7 @@ def test_columns_are_cut_with_the_chance_of_their_extent():
         fitted = RandomCutForest(n, 64, engine=engine, random_state=0).fit(rows)
         first = np.array([tree.dim[0] for tree in fitted.trees_])
         assert abs((first == 0).mean() - 0.75) < 3 / np.sqrt(n)
-        place = fitted.placement_.place(rows).rows[:, :2]
+        place = fitted.placement_.place(rows)[:, :2]
         cuts = np.array([tree.cut[0] for tree in fitted.trees_])[first == 0]
         share = (cuts - place[:, 0].min()) / np.ptp(place[:, 0])
         assert abs(share.mean() - 0.5) < 2 / np.sqrt(n)
@@ -73,6 +73,11 @@ REFUSED = {
     "a_negative_row": (changed("row", -1, -1), "rows that are there"),
     "a_cut_outside": (changed("cut", 0, 1e6), "a cut parts its children"),
     "a_cut_that_is_no_number": (changed("cut", 0, np.nan), "cuts are finite"),
+    "a_cell_too_close_to_nothing": (changed("rows", (0, 0), 1e-30), "not too close"),
+    "fewer_rows_than_leaves": (
+        lambda t: dataclasses.replace(t, rows=t.rows[:3]),
+        "more leaves than there are rows|are there",
+    ),
     "a_cell_that_is_no_number": (changed("rows", (0, 0), np.nan), "rows are finite"),
     "a_mass_that_does_not_add_up": (changed("mass", 0, 99), "a mass is the sum"),
     "no_mass": (changed("mass", -1, 0), "masses are at least 1"),

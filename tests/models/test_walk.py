@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.placement import Placed, Placement
+from models.placement import Placement
 from models.reference.engine import codisp
 from models.reference.grow import CutState, flatten, rrcf
 from models.reference.walk import values
@@ -12,7 +12,7 @@ from models.trees import join
 
 
 def _rrcf_tree(rows, seed):
-    placed = Placement.of(rows, whole=True).place(rows).rows
+    placed = Placement.of(rows, whole=True).place(rows)
     return rrcf.RCTree(placed, index_labels=np.arange(len(rows)), precision=0, random_state=CutState(seed))
 
 
@@ -37,10 +37,10 @@ def test_ending_a_walk_early_changes_no_score(shape):
     rows, new = shape
     varying = np.ptp(rows, axis=0) > 0
     rows, new = rows[:, varying], np.vstack([rows, new])[:, varying]
-    asked = Placement.of(rows, whole=True).place(new).rows
+    asked = Placement.of(rows, whole=True).place(new)
     for seed in range(5):
         tree = _rrcf_tree(rows, seed)
-        found = codisp(_flat(tree), Placed(asked, np.zeros((len(asked), 0))), 1)
+        found = codisp(_flat(tree), asked, 1)
         np.testing.assert_allclose(found, [_plain(tree.root, x) for x in asked], rtol=1e-12)
 
 
