@@ -94,18 +94,18 @@ class Placement:
 
     def away(self, x: Doubles) -> Doubles:
         """How far each row is from the fitted cell of each constant column, (n_rows, n_constant), signed."""
-        return self._move(x)[:, self.constant]
+        return self._move(x)[:, self.constant].astype(np.float64)
 
-    def _move(self, x: Doubles) -> Doubles:
+    def _move(self, x: Doubles) -> NDArray[Any]:
         moved: Doubles = (x - self.origin) * np.ldexp(1.0, self.exponent)
         if self.whole:
             return np.rint(moved, out=moved)
         np.clip(moved, -_FAR, _FAR, out=moved)
         # the quotient of what is smaller and a share would leave single precision
-        moved[np.abs(moved) < NEAR] = 0.0
-        return moved.astype(np.float32).astype(np.float64)
+        moved *= np.abs(moved) >= NEAR
+        return moved.astype(np.float32)
 
-    def _beside(self, moved: Doubles) -> Doubles:
+    def _beside(self, moved: NDArray[Any]) -> Doubles:
         total = np.zeros(len(moved))
         # one column after the other: a sum over an axis may round differently once a column is added
         for column in self.constant:
