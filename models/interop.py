@@ -61,10 +61,8 @@ def _placed(k: int, tree: Tree, placement: Placement, rows: NDArray[Any]) -> Tre
     moved = tree._replace(dim=dim, cut=cut)
     highest_left, lowest_right = _ends(moved, boxes(moved, rows))
     if not (highest_left < lowest_right).all():
-        raise ValueError(
-            f"tree {k}: two points differ by less than 1 in 2**24 of their distance from the middle of all points; "
-            "the compiled engine cannot tell them apart, engine='rrcf' may"
-        )
+        finer = "" if placement.whole else "; engine='rrcf' may tell them apart"
+        raise ValueError(f"tree {k}: found two points that this engine rounds to one{finer}")
     # rounding may have carried the cut past a point that it parts from the others
     below = np.nextafter(lowest_right, rows.dtype.type(-np.inf))
     cut[inner] = np.clip(cut[inner], highest_left, below)

@@ -1,6 +1,6 @@
 """Random cut trees, grown by compiled code: samples, cuts and preorder arrays.
 
-Imports nothing of ours outside models/. tests/models/test_compiled.py."""
+Imports nothing of ours outside models/. tests/models/test_engines.py."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A compiler may only add up floating-point numbers several at a time if it is told that their order does not
 matter; then another processor finds other last bits. Here the order is written down, so vectors change the
-speed and nothing else. Imports nothing of ours. tests/models/test_compiled.py."""
+speed and nothing else. Imports nothing of ours. tests/models/test_engines.py."""
 
 from __future__ import annotations
 

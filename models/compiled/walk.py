@@ -2,7 +2,7 @@
 
 Rows walk a tree together. Going down, each node parts its rows by its cut; going up, it weighs the chance
 that they were cut off just above it. Both are loops over rows without a branch that depends on one.
-tests/models/test_compiled.py compares with the plain walk of models/reference/walk.py."""
+tests/models/test_engines.py compares with the plain walk of models/reference/walk.py."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ REFUSED = {
     "beyond": ([rrcf.RCTree(np.array([[1e31], [0.0]]), random_state=0)], "found 1e[+]31"),
     "too_close": (
         [rrcf.RCTree(np.array([[0.0], [1.0], [2.0], [1e6], [1e6 + 1e-3]]), random_state=0)],
-        "compiled engine cannot tell them apart, engine='rrcf' may",
+        "found two points that this engine rounds to one; engine='rrcf' may",
     ),
 }
 
