@@ -22,7 +22,7 @@ Rows = NDArray[np.uint32]
 # rows of one walk: what they need stays in the second-level cache
 BLOCK = 4096
 # a leaf's span, so small that a row is certain to be cut off from it unless it is equal
-_POINT = 1e-300
+_POINT = 2.0**-120
 # shares are added up in single precision over so many trees, then in double
 _FLUSH = 32
 
@@ -154,6 +154,22 @@ def _keep_outside(order: Rows, start: int, n: int, beyond: Singles) -> int:
 
 
 @kernel
+def _rise(order: Rows, start: int, n: int, chance: Singles, parted: float, scores: Doubles) -> int:
+    """How many of rows order[start : start + n] have any chance to be cut off; order then names them first.
+
+    Moves each one's score towards parted by that chance.
+    """
+    kept = np.uint64(start)
+    for k in range(np.uint64(n)):
+        i = order[np.uint64(start) + k]
+        # this form leaves a score that equals parted untouched to the last bit
+        scores[i] += np.float64(chance[k]) * (parted - scores[i])
+        order[kept] = i
+        kept += np.uint64(chance[k] > 0.0)
+    return int(kept) - start
+
+
+@kernel
 def score(
     x: Singles, aws: bool, total: Doubles,
     rows: Singles, first: Longs, dims: Ints, cuts: Singles, rights: Ints, masses: Ints, leaf_rows: Ints,
@@ -173,7 +189,7 @@ def score(
     settled = np.empty(most, np.bool_)
     start, size = np.empty(most, np.int64), np.empty(most, np.int64)
     order, rest = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
-    scores, chance = np.empty(BLOCK), np.empty(BLOCK)
+    scores, chance = np.empty(BLOCK), np.empty(BLOCK, np.float32)
     beyond = np.empty(BLOCK + LANES, np.float32)
     for t in range(len(first) - 1):
         here = slice(first[t], first[t + 1])
@@ -196,13 +212,8 @@ def score(
                 n = size[v]
                 _beyond(block, order, s, n, lo, hi, v, beyond)
                 for k in range(n):
-                    out_by = np.float64(beyond[k])
-                    chance[k] = out_by / (span[v] + out_by)
-                for k in range(np.uint64(n)):
-                    i = order[np.uint64(s) + k]
-                    # this form leaves a score that equals parted untouched to the last bit
-                    scores[i] += chance[k] * (parted[v] - scores[i])
-                size[v] = _keep_outside(order, s, n, beyond)
+                    chance[k] = beyond[k] / (np.float32(span[v]) + beyond[k])
+                size[v] = _rise(order, s, n, chance, parted[v], scores)
             for k in range(len(block)):
                 total[base + k] += scores[k]
 
