@@ -141,19 +141,6 @@ def _meet(v: int, leaf: bool, right: Ints, start: Longs, size: Longs, order: Row
 
 
 @kernel
-def _keep_outside(order: Rows, start: int, n: int, beyond: Singles) -> int:
-    """How many of rows order[start : start + n] lie beyond the box; order then names them first.
-
-    Boxes are nested: above the first that holds a row, nothing can cut it off.
-    """
-    kept = np.uint64(start)
-    for k in range(np.uint64(n)):
-        order[kept] = order[np.uint64(start) + k]
-        kept += np.uint64(beyond[k] > 0.0)
-    return int(kept) - start
-
-
-@kernel
 def _rise(order: Rows, start: int, n: int, chance: Singles, parted: float, scores: Doubles) -> int:
     """How many of rows order[start : start + n] have any chance to be cut off; order then names them first.
 
@@ -219,6 +206,31 @@ def score(
 
 
 @kernel
+def _list(
+    order: Rows, start: int, n: int, beyond: Singles, leaf: bool, who: Rows, far: Singles
+) -> tuple[int, int]:  # fmt: skip
+    """How many of rows order[start : start + n] lie beyond the box, and how many are listed in who.
+
+    Those beyond come first, in order, too, and in far with their distances; at a leaf the others follow, which
+    are equal to it.
+    """
+    kept = np.uint64(0)
+    for k in range(np.uint64(n)):
+        who[kept] = order[np.uint64(start) + k]
+        far[kept] = beyond[k]
+        kept += np.uint64(beyond[k] > 0.0)
+    listed = kept
+    if leaf:
+        for k in range(np.uint64(n)):
+            if beyond[k] == 0.0:
+                who[listed] = order[np.uint64(start) + k]
+                listed += np.uint64(1)
+    for k in range(kept):
+        order[np.uint64(start) + k] = who[k]
+    return int(kept), int(listed)
+
+
+@kernel
 def _depth(dim: Ints, right: Ints, depth: Longs) -> int:
     """Nodes on the longest way from the root to a leaf."""
     depth[0] = 1
@@ -253,8 +265,9 @@ def attribute(
     for t in range(len(first) - 1):
         deepest = max(deepest, _depth(dims[first[t] : first[t + 1]], rights[first[t] : first[t + 1]], start))
     # one entry for each meeting of a row and a node, children first
-    who, far = np.empty(n_asked * deepest, np.uint32), np.empty(n_asked * deepest + LANES, np.float32)
-    entry, entries = np.empty(most, np.int64), np.empty(most, np.int64)
+    who, far = np.empty(n_asked * deepest + 1, np.uint32), np.empty(n_asked * deepest + 1, np.float32)
+    entry, outside, entries = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    beyond = np.empty(n_asked + LANES, np.float32)
     # the chance that a row has not been cut off so far
     left_over = np.empty(n_asked)
     recent = np.zeros((n_asked, 2 * width), np.float32)
@@ -267,36 +280,37 @@ def attribute(
         _descend(x, dim, cut, right, settled, start, size, order, rest)
         end = 0
         for v in range(len(dim) - 1, -1, -1):
-            entry[v] = end
-            if size[v] > 0:
-                if not settled[v]:
-                    _meet(v, dim[v] < 0, right, start, size, order)
-                s, n = start[v], size[v]
-                for k in range(n):
+            entry[v], outside[v], entries[v] = end, 0, size[v]
+            if size[v] == 0:
+                continue
+            s, leaf = start[v], dim[v] < 0
+            if settled[v]:
+                for k in range(size[v]):
                     who[end + k] = order[s + k]
-                if not settled[v]:
-                    _beyond(x, order, s, n, lo, hi, v, far[end:])
-                    size[v] = _keep_outside(order, s, n, far[end:])
-                end += n
-            entries[v] = end - entry[v]
+            else:
+                _meet(v, leaf, right, start, size, order)
+                _beyond(x, order, s, size[v], lo, hi, v, beyond)
+                outside[v], entries[v] = _list(order, s, size[v], beyond, leaf, who[end:], far[end:])
+                size[v] = outside[v]
+            end += entries[v]
         left_over[:] = 1.0
         for v in range(len(dim)):
+            first_entry, first_inside = entry[v], entry[v] + outside[v]
             # of two equal displacements the ancestor's decides: then walks that end early say the same
             own = mass[v] > joined[v]
-            for k in range(entry[v], entry[v] + entries[v]):
+            for k in range(first_entry, first_inside):
                 i = who[k]
                 out_by = np.float64(far[k])
-                if settled[v] or (out_by == 0.0 and dim[v] < 0):
-                    recent[i, decider[v]] += np.float32(left_over[i] * joined[v])
-                elif out_by > 0.0:
-                    # chance of being cut off, and of not, for each unit of distance and of span
-                    each = left_over[i] / (span[v] + out_by)
-                    left_over[i] = each * span[v]
-                    each *= parted[v]
-                    if own:
-                        add_sides(recent, i, np.float32(each), x, i, lo, hi, v)
-                    else:
-                        recent[i, decider[v]] += np.float32(each * out_by)
+                # chance of being cut off, and of not, for each unit of distance and of span
+                each = left_over[i] / (span[v] + out_by)
+                left_over[i] = each * span[v]
+                each *= parted[v]
+                if own:
+                    add_sides(recent, i, np.float32(each), x, i, lo, hi, v)
+                else:
+                    recent[i, decider[v]] += np.float32(each * out_by)
+            for k in range(first_inside, first_entry + entries[v]):
+                recent[who[k], decider[v]] += np.float32(left_over[who[k]] * joined[v])
         if t % _FLUSH == _FLUSH - 1 or t == len(first) - 2:
             for i in range(n_asked):
                 for d in range(2 * width):
