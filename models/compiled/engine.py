@@ -28,7 +28,7 @@ LANES = lanes.LANES
 # trees are made ready once for so many rows; more make no difference to the speed
 _SCORED_AT_ONCE = 16384
 # their shares must fit the cache
-_ATTRIBUTED_AT_ONCE = 2048
+_ATTRIBUTED_AT_ONCE = 4096
 _GROWN_AT_ONCE = 16
 
 
