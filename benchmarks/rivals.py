@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+import joblib  # noqa: TID251 - only its context makes scikit-learn's scoring use threads
 import numpy as np
 from numpy.typing import NDArray
 
@@ -104,7 +105,7 @@ def growing() -> Rival:
 
 def sklearn() -> Rival:
     """scikit-learn's IsolationForest; its scores need a joblib context to use threads."""
-    ensemble, joblib = import_module("sklearn.ensemble"), import_module("joblib")
+    ensemble = import_module("sklearn.ensemble")
 
     def build(x: Doubles, trees: int, threads: int) -> Model:
         forest = ensemble.IsolationForest(n_estimators=trees, max_samples=SAMPLE, random_state=1, n_jobs=threads)

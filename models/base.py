@@ -35,7 +35,7 @@ class Detector(Protocol):
         ...
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """The same with scikit-learn's sign, (n_principals,); lower is stranger."""
+        """The negated codisp, scikit-learn's sign, (n_principals,); lower is stranger."""
         ...
 
 

@@ -67,4 +67,9 @@ def engine(name: str) -> Engine:
         from models.reference import engine as reference
 
         return reference
-    raise ValueError(f"engine: found {name!r}; expected one of {', '.join(map(repr, ENGINES))}")
+    raise ValueError(unknown(name))
+
+
+def unknown(name: object) -> str:
+    """What is wrong with the name of an engine that is none."""
+    return f"engine: found {name!r}; expected one of {', '.join(map(repr, ENGINES))}"

@@ -28,7 +28,10 @@ def spread(placement: Placement, x: Doubles, shares: Doubles) -> Doubles:
     whole[:, placement.varying] = shares[:, : len(placement.varying)]
     if len(placement.constant):
         away = placement.away(x)
-        total = np.abs(away).sum(axis=1)
+        total = np.zeros(len(x))
+        # one column after the other, or a row alone has other bits than in a batch
+        for column in away.T:
+            total += np.abs(column)
         each = np.divide(shares[:, placement.beside, 1], total, out=np.zeros(len(x)), where=total > 0)
         for side, sign in enumerate((-1, 1)):
             whole[:, placement.constant, side] = np.maximum(sign * away, 0) * each[:, None]
@@ -41,17 +44,20 @@ def changed(x: Doubles, i: int, changes: Mapping[Any, float], names: Sequence[st
     Raises:
         ValueError: there is no row i; a feature is unknown.
     """
-    if not -len(x) <= i < len(x):
-        raise ValueError(f"row: found {i}; expected a position in {len(x)} rows")
+    if isinstance(i, bool) or not isinstance(i, int | np.integer) or not -len(x) <= i < len(x):
+        raise ValueError(f"row: found {i!r}; expected a position in {len(x)} rows")
     known = range(x.shape[1]) if names is None else names
     row = x[[i]]
     for feature, value in changes.items():
-        if feature not in known:
+        if isinstance(feature, bool) or feature not in known:
             told = f"0 to {x.shape[1] - 1}" if names is None else "one of the fitted names"
             raise ValueError(f"changes: found feature {feature!r}; expected {told}")
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
             raise ValueError(f"changes: found {value!r} for feature {feature!r}; expected a number")
-        row[0, known.index(feature)] = value
+        try:
+            row[0, known.index(feature)] = value
+        except OverflowError as error:
+            raise ValueError(f"changes: found a number beyond any float for feature {feature!r}") from error
     return row
 
 

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.base import check_cells
-from models.engines import ENGINES, Engine, engine
+from models.engines import ENGINES, Engine, engine, unknown
 from models.explain import changed, spread
 from models.placement import Placement
 
@@ -37,13 +37,13 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
     Args:
         n_estimators: trees, at least 1.
         max_samples: rows drawn for each tree without replacement, at least 2; all rows when there are fewer.
-        engine: "compiled", or "rrcf": the reference, several hundred times slower. Equal seeds give them
+        engine: "compiled", or "rrcf": the reference, some fifty times slower. Equal seeds give them
             different trees.
         contamination: share of fitted rows that predict calls outliers, above 0 and at most 0.5; or "auto",
             which calls a row an outlier when its CoDisp is above Tukey's outer fence of training_codisp_: the
             third quartile and three times the distance between the quartiles.
         random_state: seed of samples and cuts.
-        n_jobs: threads of the compiled engine; None is 1, -1 all processors, -2 all but one.
+        n_jobs: threads of the compiled engine, at most one a processor; None is 1, -1 all processors, -2 all but one.
 
     Attributes:
         engine_: the engine that grew the trees, and walks them.
@@ -81,20 +81,15 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         Raises:
             ValueError: a parameter is out of range; a cell is NaN, infinite or beyond 1e30.
         """
-        self._check_params()
-        x = self._matrix(X, reset=True)
-        self.engine_ = self.engine
-        made_by = self._engine()
-        self.max_samples_ = min(len(x), int(self.max_samples))
-        self.placement_ = Placement.of(x, whole=made_by.WHOLE, lanes=made_by.LANES)
-        # every seed before the first tree: tree k is the same whatever grew before it, or beside it
-        seeds = check_random_state(self.random_state).randint(2**63 - 1, size=self.n_estimators, dtype=np.int64)
-        rows = self.placement_.place(x)
-        self.trees_, sample, own = made_by.grow(rows, seeds.astype(np.uint64), self.max_samples_, self._threads())
-        drawn = np.bincount(sample.ravel(), minlength=len(x)).astype(np.float64)
-        drawn[drawn == 0] = np.nan
-        self.training_codisp_ = np.bincount(sample.ravel(), own.ravel(), minlength=len(x)) / drawn
-        self.offset_ = self._offset(x)
+        before = dict(self.__dict__)
+        try:
+            self._check_params()
+            self._grow(self._matrix(X, reset=True))
+        except BaseException:
+            # half of a new forest beside half of an old one would send kernels past the ends of arrays
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
         return self
 
     def codisp(self, X: ArrayLike) -> Doubles:
@@ -147,7 +142,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
             The first rule is that of AWS's RandomCutForest (anomaly attribution); the second gives a
             collusive displacement to the cut that caused it. docs/forest.md compares the two.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "trees_")
         x = self._matrix(X, reset=False)
         whole = np.empty((*x.shape, 2))
         for start in range(0, len(x), _ATTRIBUTED_AT_ONCE):
@@ -166,7 +161,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         Raises:
             ValueError: as codisp; a feature is unknown; there is no row i.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "trees_")
         x = self._matrix(X, reset=False)
         names = getattr(self, "feature_names_in_", None)
         row = changed(x, i, changes, None if names is None else names.tolist())
@@ -188,6 +183,9 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         """A forest of trees grown by the rrcf package, scored by either engine.
 
         Its max_samples is the largest tree's; its training_codisp_ stands in ascending order of rrcf's labels.
+        New rows score as rrcf would score them, to 1e-6. rrcf stores points rounded to nine decimals, and the
+        compiled engine rounds rows to single precision: a row within that of a stored point counts as equal to
+        it here, while rrcf takes it for a new one close by.
         Raises:
             ValueError: no tree, an empty one, trees of different width; a point beyond 1e30; labels that cannot
                 be sorted; two points too close for the engine to tell apart beside the extent of all.
@@ -198,25 +196,26 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         forest = cls(len(given), engine=engine)
         forest.engine_ = engine
         forest.placement_, forest.trees_, x = from_rrcf(given, engine)
+        rows = forest.placement_.place(x)
         forest.training_codisp_ = own_codisp(given)
         forest.max_samples_ = int(max(tree.mass[0] for tree in forest.trees_))
         forest.max_samples = max(2, forest.max_samples_)
         forest.n_features_in_ = x.shape[1]
-        forest.offset_ = forest._offset(x)
+        forest.offset_ = forest._offset(rows)
         return forest
 
     def to_rrcf(self) -> list[Any]:
-        """The trees as rrcf.RCTree objects over rows in the input's units; points are labelled from 0 in each."""
+        """The trees as rrcf.RCTree objects over rows in the input's units; a point has the same label in all."""
         from models.interop import to_rrcf
 
-        check_is_fitted(self)
+        check_is_fitted(self, "trees_")
         return to_rrcf(self.trees_, self.placement_)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the fitted forest to one file, replacing it whole; see models.saved."""
         from models.saved import save
 
-        check_is_fitted(self)
+        check_is_fitted(self, "trees_")
         save(self, Path(path))
 
     @classmethod
@@ -230,16 +229,33 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
 
         return load(cls, Path(path))
 
+    def _grow(self, x: Doubles) -> None:
+        """Makes every fitted attribute."""
+        self.engine_ = self.engine
+        made_by = self._engine()
+        self.max_samples_ = min(len(x), int(self.max_samples))
+        self.placement_ = Placement.of(x, whole=made_by.WHOLE, lanes=made_by.LANES)
+        # every seed before the first tree: tree k is the same whatever grew before it, or beside it
+        seeds = check_random_state(self.random_state).randint(2**63 - 1, size=self.n_estimators, dtype=np.int64)
+        rows = self.placement_.place(x)
+        self.trees_, sample, own = made_by.grow(rows, seeds.astype(np.uint64), self.max_samples_, self._threads())
+        drawn = np.bincount(sample.ravel(), minlength=len(x)).astype(np.float64)
+        drawn[drawn == 0] = np.nan
+        self.training_codisp_ = np.bincount(sample.ravel(), own.ravel(), minlength=len(x)) / drawn
+        self.offset_ = self._offset(rows)
+
     def _engine(self) -> Engine:
         return engine(self.engine_)
 
     def _asked(self, X: ArrayLike) -> NDArray[Any]:
-        check_is_fitted(self)
+        check_is_fitted(self, "trees_")
         return self.placement_.place(self._matrix(X, reset=False))
 
-    def _offset(self, x: Doubles) -> float:
+    def _offset(self, rows: NDArray[Any]) -> float:
+        """What score_samples must be below for an outlier; rows are the placed ones of fit."""
         if self.contamination != "auto":
-            return float(np.percentile(self.score_samples(x), 100 * float(self.contamination)))
+            scores = -self._engine().codisp(self.trees_, rows, self._threads())
+            return float(np.percentile(scores, 100 * float(self.contamination)))
         # no constant would do: usual rows score about 4 on blobs and 20 on sparse counts
         first, third = np.nanpercentile(self.training_codisp_, [25, 75])
         return -float(third + 3 * (third - first))
@@ -248,8 +264,7 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         if self.n_jobs is None:
             return 1
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        # a few more than processors do no harm, thousands would
-        return min(self.n_jobs, 8 * processors) if self.n_jobs > 0 else max(1, processors + 1 + self.n_jobs)
+        return min(self.n_jobs, processors) if self.n_jobs > 0 else max(1, processors + 1 + self.n_jobs)
 
     def _check_params(self) -> None:
         """Nothing; a parameter out of range is a ValueError that names it."""
@@ -262,14 +277,17 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         if share != "auto" and not (isinstance(share, float | np.floating) and 0 < share <= 0.5):
             raise ValueError(f"contamination: found {share!r}; expected 'auto' or a number in (0, 0.5]")
         jobs: object = self.n_jobs
-        if jobs is not None and (type(jobs) is bool or not isinstance(jobs, int | np.integer) or jobs == 0):
-            raise ValueError(f"n_jobs: found {jobs!r}; expected None or a whole number other than 0")
+        whole = isinstance(jobs, int | np.integer) and type(jobs) is not bool
+        if jobs is not None and not (whole and 0 < abs(jobs) <= 1024):  # type: ignore[arg-type]
+            raise ValueError(f"n_jobs: found {jobs!r}; expected None or a whole number from -1024 to 1024 other than 0")
         if self.engine not in ENGINES:
-            raise ValueError(f"engine: found {self.engine!r}; expected one of {', '.join(map(repr, ENGINES))}")
+            raise ValueError(unknown(self.engine))
 
     def _matrix(self, X: ArrayLike, *, reset: bool) -> Doubles:
         """X as float64; reset keeps its width and column names, otherwise they must be the kept ones."""
         # finiteness is checked here and not by scikit-learn, whose message names no cell
+        if np.ma.is_masked(X):
+            raise ValueError("found a masked array with masked cells; expected numbers everywhere, nothing is imputed")
         x: Doubles = validate_data(
             self, X, reset=reset, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2 if reset else 1
         )

@@ -36,7 +36,7 @@ def from_rrcf(given: Sequence[Any], name: str) -> tuple[Placement, Trees, Double
     rows = placement.place(x)
     starts = np.cumsum([0] + [len(points) for _, points in flat])
     taken = [
-        _placed(k, tree._replace(row=np.where(tree.row < 0, -1, tree.row + start).astype(np.int32)), placement, rows)
+        _placed(k, tree._replace(row=np.where(tree.row < 0, -1, tree.row + start).astype(np.int32)), placement, x, rows)
         for k, ((tree, _), start) in enumerate(zip(flat, starts, strict=False))
     ]
     return placement, join(taken, rows), x
@@ -48,21 +48,29 @@ def _flat(k: int, tree: Any) -> tuple[Tree, Doubles]:
     return flatten(tree.root)
 
 
-def _placed(k: int, tree: Tree, placement: Placement, rows: NDArray[Any]) -> Tree:
+def _placed(k: int, tree: Tree, placement: Placement, x: Doubles, rows: NDArray[Any]) -> Tree:
     """The tree with its columns and cuts in the units of the placed rows."""
     inner = np.flatnonzero(tree.dim >= 0)
     column = tree.dim[inner]
+    highest_left, lowest_right = _ends(tree, boxes(tree, x))
+    if not ((highest_left <= tree.cut[inner]) & (tree.cut[inner] < lowest_right)).all():
+        raise ValueError(
+            f"tree {k}: found a cut that does not part its points, as rrcf's insert_point may make where cells are "
+            "tied; grow the tree from all its points at once"
+        )
+    finer = "" if placement.whole else "; engine='rrcf' may tell them apart"
+    rounded = f"tree {k}: found two points that this engine rounds to one{finer}"
+    if not np.isin(column, placement.varying).all():
+        raise ValueError(rounded)
     cuts = np.ldexp(tree.cut[inner] - placement.origin[column], placement.exponent)
     dim = np.full(len(tree.dim), -1, dtype=np.int32)
-    # a column that became constant has no place among the varying; its points are found equal below
-    dim[inner] = np.minimum(np.searchsorted(placement.varying, column), max(len(placement.varying) - 1, 0))
+    dim[inner] = np.searchsorted(placement.varying, column)
     cut = np.zeros(len(dim), dtype=rows.dtype)
     cut[inner] = np.floor(cuts) if placement.whole else cuts
     moved = tree._replace(dim=dim, cut=cut)
     highest_left, lowest_right = _ends(moved, boxes(moved, rows))
     if not (highest_left < lowest_right).all():
-        finer = "" if placement.whole else "; engine='rrcf' may tell them apart"
-        raise ValueError(f"tree {k}: found two points that this engine rounds to one{finer}")
+        raise ValueError(rounded)
     # rounding may have carried the cut past a point that it parts from the others
     below = np.nextafter(lowest_right, rows.dtype.type(-np.inf))
     cut[inner] = np.clip(cut[inner], highest_left, below)
@@ -94,7 +102,7 @@ def own_codisp(given: Sequence[Any]) -> Doubles:
 
 
 def to_rrcf(trees: Trees, placement: Placement) -> list[Any]:
-    """The trees as rrcf.RCTree objects over rows in the input's units; points are labelled from 0 in each tree."""
+    """The trees as rrcf.RCTree objects over rows in the input's units; a point has the same label in all trees."""
     points = placement.take_back(trees.rows)
     return [_rctree(k, tree, points, placement) for k, tree in enumerate(trees)]
 
@@ -102,7 +110,6 @@ def to_rrcf(trees: Trees, placement: Placement) -> list[Any]:
 def _rctree(k: int, tree: Tree, points: Doubles, placement: Placement) -> Any:
     made = rrcf.RCTree(random_state=k)
     made.ndim, made.u = points.shape[1], None
-    made.index_labels = np.arange(tree.mass[0])
     inner = np.flatnonzero(tree.dim >= 0)
     dim, cut = np.full(len(tree.dim), -1), np.zeros(len(tree.dim))
     dim[inner] = placement.varying[tree.dim[inner]]
@@ -114,9 +121,11 @@ def _rctree(k: int, tree: Tree, points: Doubles, placement: Placement) -> Any:
     depth = depths(tree).tolist()
     for node, mass in enumerate(tree.mass.tolist()):
         if tree.dim[node] < 0:
-            first = len(made.leaves)
-            leaf = rrcf.Leaf(i=first, d=depth[node], x=points[tree.row[node]], n=mass)
-            made.leaves.update(dict.fromkeys(range(first, first + mass), leaf))
+            label = int(tree.row[node])
+            leaf = rrcf.Leaf(i=label, d=depth[node], x=points[label], n=mass)
+            made.leaves[label] = leaf
+            # its equals need labels that no other point of the forest has
+            made.leaves.update((len(points) * k + label, leaf) for k in range(1, mass))
             nodes.append(leaf)
         else:
             nodes.append(
@@ -126,4 +135,5 @@ def _rctree(k: int, tree: Tree, points: Doubles, placement: Placement) -> Any:
         branch, branch.l, branch.r = nodes[node], nodes[node + 1], nodes[tree.right[node]]
         branch.l.u = branch.r.u = branch
     made.root = nodes[0]
+    made.index_labels = np.array(list(made.leaves))
     return made

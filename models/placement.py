@@ -14,6 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.base import LARGEST
+
 Doubles = NDArray[np.float64]
 
 # whole numbers up to 2**53 add up without rounding, in any order: a span has the same bits however summed
@@ -116,7 +118,8 @@ class Placement:
         """The input rows, (n_rows, n_features), of placed ones; constant columns at their fitted cell."""
         x = np.tile(self.origin, (len(rows), 1))
         x[:, self.varying] += np.ldexp(rows[:, : len(self.varying)].astype(np.float64), -self.exponent)
-        return x
+        # what was rounded may lie just beyond what may be fitted
+        return np.clip(x, -LARGEST, LARGEST, out=x)
 
 
 def _middle(x: Doubles) -> Doubles:

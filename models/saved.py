@@ -66,7 +66,7 @@ class _Parameters(_Strict, frozen=True):
 
     n_estimators: int
     max_samples: int
-    engine: Literal["compiled", "rrcf"]
+    engine: str
     contamination: float | Literal["auto"]
     random_state: Annotated[int, Field(ge=0, lt=2**32)] | None
     # each may become a thread
@@ -89,6 +89,10 @@ class _Header(_Strict, frozen=True):
     arrays: dict[str, _Array]
 
 
+class _NewerError(ValueError):
+    """The file may be sound, only this program is too old for it."""
+
+
 def save(forest: RandomCutForest, path: Path) -> None:
     """Writes a fitted forest, replacing the file at once and whole; the same forest gives the same bytes.
 
@@ -100,7 +104,8 @@ def save(forest: RandomCutForest, path: Path) -> None:
         body = _body(forest)
     except ValueError as error:
         raise ValueError(f"{path}: not saved: {error}; fit the forest again") from error
-    # only within a folder is the replacement one step
+    # of a link, the file it leads to is replaced; only within a folder is that one step
+    path = path.resolve()
     temporary = path.with_name(f".forest-{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as out:
@@ -129,6 +134,8 @@ def load(cls: type[F], path: Path) -> F:
         forest.trees_ = _trees(header, arrays)
         own = forest.training_codisp_ = arrays["training_codisp_"]
         _must((np.isnan(own) | (own >= 0) & (own < np.inf)).all(), "training_codisp_: another", "NaN or at least 0")
+    except _NewerError as error:
+        raise ValueError(f"{path}: {error}; load it with a program as new as the one that saved it") from error
     # JSON as deep as Python's stack is a RecursionError
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}; save the forest again with this program") from error
@@ -155,11 +162,18 @@ def _body(forest: RandomCutForest) -> bytes:
         **{name: held[name] for name in ("max_samples_", "n_features_in_", "exponent", "whole", "lanes")},
         "arrays": {name: {"dtype": a.dtype.str, "shape": list(a.shape)} for name, a in arrays.items()},
     }
+    _must(
+        all(map(_encodable, names if names is not None else [])), "a feature name with half a character", "whole text"
+    )
     line = json.dumps(header).encode()
     _check_header(_header(line))
     npz = io.BytesIO()
     np.savez_compressed(npz, allow_pickle=False, **arrays)
     return line + b"\n" + npz.getvalue()
+
+
+def _encodable(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in str(name))
 
 
 def _parts(path: Path) -> tuple[bytes, bytes]:
@@ -169,7 +183,8 @@ def _parts(path: Path) -> tuple[bytes, bytes]:
         told = _FIRST_LINE.match(line)
         if not told:
             raise ValueError(f"found {line[:32]!r}; expected a saved forest, which begins with 'random-cut-forest'")
-        _must(int(told[1]) <= VERSION, f"format {int(told[1])}", f"at most {VERSION}, the newest known here")
+        if int(told[1]) > VERSION:
+            raise _NewerError(f"found format {int(told[1])}; expected at most {VERSION}, the newest known here")
         size = os.fstat(file.fileno()).st_size
         most = _MOST_BYTES + 2 * _LONGEST_HEADER
         _must(size <= most, f"a file of {size} bytes", f"at most {most}")

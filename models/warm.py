@@ -25,7 +25,7 @@ def main() -> int:
     kept_in = folder()
     if kept_in is None:
         return 1
-    sys.stdout.write(f"{kept_in}: kernels compiled in {time.perf_counter() - started:.0f} s\n")
+    sys.stdout.write(f"{kept_in}: kernels ready after {time.perf_counter() - started:.0f} s\n")
     return 0
 
 

@@ -55,7 +55,7 @@ class ForestConfig(BaseModel, frozen=True, extra="forbid"):
     engine: str = _text(
         "compiled",
         "compiled or rrcf",
-        "What grows and walks the trees: compiled code, or the rrcf package, a few hundred times slower.",
+        "What grows and walks the trees: compiled code, or the rrcf package, some fifty times slower.",
         "rrcf",
         "^(compiled|rrcf)$",
     )

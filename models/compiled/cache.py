@@ -29,11 +29,12 @@ def folder() -> Path | None:
         found = base / f"kernels-{_sources()}"
         if _usable(found):
             return found
-        if found.is_dir() and _ours(found):
-            return _copied(found)
+        copy = _copied(found)
+        if copy is not None:
+            return copy
     tried = ", ".join(map(str, _candidates()))
     warnings.warn(
-        f"{tried}: machine code cannot be kept there and is made anew in every process, which takes half a minute; "
+        f"{tried}: machine code cannot be kept there and is made anew in every process, which takes about 15 seconds; "
         f"set {VARIABLE} to a writable folder of this user, or to one that 'python -m models.warm' has filled",
         RuntimeWarning,
         stacklevel=2,
@@ -45,8 +46,10 @@ def _candidates() -> list[Path]:
     named = os.environ.get(VARIABLE)
     if named:
         return [Path(named).absolute()]
-    below_home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "auditforest"
-    return [Path(__file__).parent / "__pycache__", below_home]
+    # a user without an entry in the password file has no home, and the text stays as it is
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - Path's raises then
+    below_home = [Path(home) / "auditforest"] if Path(home).is_absolute() else []
+    return [Path(__file__).parent / "__pycache__", *below_home]
 
 
 def _sources() -> str:
@@ -58,7 +61,8 @@ def _sources() -> str:
 
 def _usable(found: Path) -> bool:
     try:
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # others may read what an image was built with; _ours sees to it that they cannot write
+        found.mkdir(mode=0o755, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=found):
             return _ours(found)
     except OSError:
@@ -66,18 +70,34 @@ def _usable(found: Path) -> bool:
 
 
 def _ours(found: Path) -> bool:
-    """Whether nobody but this user and root may have written there."""
+    """Whether the folder is this user's or root's, and only they may write to it."""
     status = found.stat()
     return status.st_uid in (0, os.geteuid()) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _copied(found: Path) -> Path:
-    copy = Path(tempfile.mkdtemp(prefix="auditforest-kernels-"))
-    atexit.register(shutil.rmtree, copy, ignore_errors=True)
-    # not copytree, which would make the copy as read-only as the folder
-    for path in found.rglob("*"):
-        if path.is_file():
-            target = copy / path.relative_to(found)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+def _copied(found: Path) -> Path | None:
+    """A copy of a folder that may only be read, gone with the process; None of one that cannot be read."""
+    try:
+        if not _ours(found):
+            return None
+        copy = Path(tempfile.mkdtemp(prefix="auditforest-kernels-"))
+        atexit.register(_remove, copy, os.getpid())
+        # not copytree, which would make the copy as read-only as the folder
+        for folder_of, _, names in os.walk(found, onerror=_raise):
+            for name in names:
+                target = copy / Path(folder_of).relative_to(found) / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(Path(folder_of) / name, target)
+    except OSError:
+        return None
     return copy
+
+
+def _remove(copy: Path, owner: int) -> None:
+    # a forked child ends before its parent has done with the copy
+    if os.getpid() == owner:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import lanes
+from models.compiled.attribute import attribute as add_shares
 from models.compiled.grow import grow as grow_trees
-from models.compiled.walk import attribute as add_shares
 from models.compiled.walk import score as add_scores
 from models.engines import Grown
 from models.trees import Tree, Trees, join
@@ -30,6 +30,7 @@ _SCORED_AT_ONCE = 16384
 # their shares must fit the cache
 _ATTRIBUTED_AT_ONCE = 4096
 _GROWN_AT_ONCE = 16
+_LEAST = 512
 
 
 def grow(rows: Singles, seeds: NDArray[np.uint64], n_sampled: int, threads: int) -> Grown:
@@ -47,7 +48,7 @@ def grow(rows: Singles, seeds: NDArray[np.uint64], n_sampled: int, threads: int)
         )  # fmt: skip
         grown[start] = [Tree(*_first(count[t], dim[t], cut[t], right[t], mass[t], row[t])) for t in range(stop - start)]
 
-    _share_out(some, n_trees, _GROWN_AT_ONCE, threads)
+    _share_out(some, n_trees, 1, _GROWN_AT_ONCE, threads)
     return Grown(join([tree for start in sorted(grown) for tree in grown[start]], rows), sample, own)
 
 
@@ -67,7 +68,7 @@ def _score(trees: Trees, rows: Singles, threads: int, *, aws: bool) -> Doubles:
     def some(start: int, stop: int) -> None:
         add_scores(rows[start:stop], aws, total[start:stop], *_arrays(trees))
 
-    _share_out(some, len(rows), _SCORED_AT_ONCE, threads)
+    _share_out(some, len(rows), _LEAST, _SCORED_AT_ONCE, threads)
     return total / len(trees)
 
 
@@ -79,22 +80,25 @@ def attribute(trees: Trees, rows: Singles, threads: int) -> Doubles:
     def some(start: int, stop: int) -> None:
         add_shares(rows[start:stop], shares[start:stop], *_arrays(trees))
 
-    _share_out(some, n_rows, _ATTRIBUTED_AT_ONCE, threads)
+    _share_out(some, n_rows, _LEAST, _ATTRIBUTED_AT_ONCE, threads)
     shares /= len(trees)
     return shares.reshape(n_rows, 2, width).swapaxes(1, 2)
 
 
 def _arrays(trees: Trees) -> tuple[Any, ...]:
-    return trees.rows, trees.first, trees.dim, trees.cut, trees.right, trees.mass, trees.row
+    arrays = trees.rows, trees.first, trees.dim, trees.cut, trees.right, trees.mass, trees.row
+    # a worker process may be handed them read-only, and for such arrays every kernel would be compiled anew
+    return tuple(array if array.flags.writeable else array.copy() for array in arrays)
 
 
 def _first(n: int, *arrays: NDArray[Any]) -> tuple[Any, ...]:
     return tuple(array[:n].copy() for array in arrays)
 
 
-def _share_out(work: Callable[[int, int], None], n: int, at_once: int, threads: int) -> None:
-    """Calls work(start, stop) for stretches of at most at_once that cover 0 to n, on so many threads."""
-    at_once = min(at_once, -(-n // threads)) if n else 1
+def _share_out(work: Callable[[int, int], None], n: int, least: int, at_once: int, threads: int) -> None:
+    """Calls work(start, stop) for stretches of least to at_once that cover 0 to n, on so many threads."""
+    # whoever takes few rows still has every tree's boxes to make
+    at_once = max(least, min(at_once, -(-n // threads)))
     starts = range(0, n, at_once)
     if threads == 1 or len(starts) == 1:
         for start in starts:

@@ -1,4 +1,4 @@
-"""Rows sent down compiled trees: what each would score as a new row, and which columns that comes from.
+"""Rows sent down compiled trees: what each would score as a new row.
 
 Rows walk a tree together. Going down, each node parts its rows by its cut; going up, it weighs the chance
 that they were cut off just above it. Both are loops over rows without a branch that depends on one.
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled.jit import kernel
-from models.compiled.lanes import LANES, add_sides, beyond_eight, unite
+from models.compiled.lanes import LANES, beyond_eight, unite
 
 Singles = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -23,12 +23,10 @@ Rows = NDArray[np.uint32]
 BLOCK = 4096
 # a leaf's span, so small that a row is certain to be cut off from it unless it is equal
 _POINT = 2.0**-120
-# shares are added up in single precision over so many trees, then in double
-_FLUSH = 32
 
 
 @kernel
-def _values(dim: Ints, right: Ints, mass: Ints, aws: bool, joined: Doubles, parted: Doubles, settled: Flags) -> None:
+def values(dim: Ints, right: Ints, mass: Ints, aws: bool, joined: Doubles, parted: Doubles, settled: Flags) -> None:
     """Fills what a row scores that joins a leaf or is cut off above a node, and where that no longer differs."""
     n_nodes = len(dim)
     unit = np.log2(1.0 + mass[0])
@@ -58,19 +56,7 @@ def _values(dim: Ints, right: Ints, mass: Ints, aws: bool, joined: Doubles, part
 
 
 @kernel
-def _deciders(dim: Ints, right: Ints, mass: Ints, width: int, joined: Doubles, decider: Ints) -> None:
-    """Fills the place in a row of shares of the cut that decides joined: its column, left before right."""
-    decider[0] = 0
-    for v in range(len(dim)):
-        if dim[v] >= 0:
-            a, b = v + 1, right[v]
-            # the nearest of equals decides
-            decider[a] = dim[v] if joined[a] == mass[b] / (mass[a] + 1.0) else decider[v]
-            decider[b] = width + dim[v] if joined[b] == mass[a] / (mass[b] + 1.0) else decider[v]
-
-
-@kernel
-def _boxes(rows: Singles, dim: Ints, right: Ints, row: Ints, lo: Singles, hi: Singles, span: Doubles) -> None:
+def boxes(rows: Singles, dim: Ints, right: Ints, row: Ints, lo: Singles, hi: Singles, span: Doubles) -> None:
     """Fills the box of each node and its summed extents."""
     width = rows.shape[1]
     for v in range(len(dim) - 1, -1, -1):
@@ -84,7 +70,7 @@ def _boxes(rows: Singles, dim: Ints, right: Ints, row: Ints, lo: Singles, hi: Si
 
 
 @kernel
-def _beyond(
+def beyond_box(
     x: Singles, order: Rows, start: int, n: int, lo: Singles, hi: Singles, v: int, out: Singles
 ) -> None:  # fmt: skip
     """Fills out[:n] with the distances of rows order[start : start + n] from the box of node v."""
@@ -112,7 +98,7 @@ def _part(x: Singles, column: int, place: np.float32, order: Rows, start: int, n
 
 
 @kernel
-def _descend(
+def descend(
     x: Singles, dim: Ints, cut: Singles, right: Ints, settled: Flags, start: Longs, size: Longs, order: Rows, rest: Rows
 ) -> None:
     """Sends the rows of x down the tree: order[start : start + size] are those that pass or end at each node."""
@@ -129,7 +115,7 @@ def _descend(
 
 
 @kernel
-def _meet(v: int, leaf: bool, right: Ints, start: Longs, size: Longs, order: Rows) -> None:
+def meet(v: int, leaf: bool, right: Ints, start: Longs, size: Longs, order: Rows) -> None:
     """Puts the rows that are still outside at the children of v side by side, and counts them in size[v]."""
     if not leaf:
         s, b = start[v], right[v]
@@ -181,11 +167,11 @@ def score(
     for t in range(len(first) - 1):
         here = slice(first[t], first[t + 1])
         dim, cut, right, mass = dims[here], cuts[here], rights[here], masses[here]
-        _values(dim, right, mass, aws, joined, parted, settled)
-        _boxes(rows, dim, right, leaf_rows[here], lo, hi, span)
+        values(dim, right, mass, aws, joined, parted, settled)
+        boxes(rows, dim, right, leaf_rows[here], lo, hi, span)
         for base in range(0, len(x), BLOCK):
             block = x[base : base + BLOCK]
-            _descend(block, dim, cut, right, settled, start, size, order, rest)
+            descend(block, dim, cut, right, settled, start, size, order, rest)
             for v in range(len(dim) - 1, -1, -1):
                 if size[v] == 0:
                     continue
@@ -195,124 +181,11 @@ def score(
                         scores[order[k]] = joined[v]
                 if settled[v]:
                     continue
-                _meet(v, dim[v] < 0, right, start, size, order)
+                meet(v, dim[v] < 0, right, start, size, order)
                 n = size[v]
-                _beyond(block, order, s, n, lo, hi, v, beyond)
+                beyond_box(block, order, s, n, lo, hi, v, beyond)
                 for k in range(n):
                     chance[k] = beyond[k] / (np.float32(span[v]) + beyond[k])
                 size[v] = _rise(order, s, n, chance, parted[v], scores)
             for k in range(len(block)):
                 total[base + k] += scores[k]
-
-
-@kernel
-def _list(
-    order: Rows, start: int, n: int, beyond: Singles, leaf: bool, who: Rows, far: Singles
-) -> tuple[int, int]:  # fmt: skip
-    """How many of rows order[start : start + n] lie beyond the box, and how many are listed in who.
-
-    Those beyond come first, in order, too, and in far with their distances; at a leaf the others follow, which
-    are equal to it.
-    """
-    kept = np.uint64(0)
-    for k in range(np.uint64(n)):
-        who[kept] = order[np.uint64(start) + k]
-        far[kept] = beyond[k]
-        kept += np.uint64(beyond[k] > 0.0)
-    listed = kept
-    if leaf:
-        for k in range(np.uint64(n)):
-            if beyond[k] == 0.0:
-                who[listed] = order[np.uint64(start) + k]
-                listed += np.uint64(1)
-    for k in range(kept):
-        order[np.uint64(start) + k] = who[k]
-    return int(kept), int(listed)
-
-
-@kernel
-def _depth(dim: Ints, right: Ints, depth: Longs) -> int:
-    """Nodes on the longest way from the root to a leaf."""
-    depth[0] = 1
-    most = 1
-    for v in range(len(dim)):
-        most = max(most, depth[v])
-        if dim[v] >= 0:
-            depth[v + 1] = depth[right[v]] = depth[v] + 1
-    return most
-
-
-@kernel
-def attribute(
-    x: Singles, shares: Doubles,
-    rows: Singles, first: Longs, dims: Ints, cuts: Singles, rights: Ints, masses: Ints, leaf_rows: Ints,
-) -> None:  # fmt: skip
-    """Adds to shares what each row of x scores as a new row, by column and side.
-
-    Args:
-        x: (n_asked, n_padded), as many rows as fit the cache.
-        shares: (n_asked, 2 n_padded), sums over the trees; low sides first.
-        rows to leaf_rows: see models.trees.Trees.
-    """
-    n_asked, width = x.shape
-    most = np.max(first[1:] - first[:-1])
-    lo, hi = np.empty((most, width), np.float32), np.empty((most, width), np.float32)
-    span, joined, parted = np.empty(most), np.empty(most), np.empty(most)
-    settled, decider = np.empty(most, np.bool_), np.empty(most, np.int32)
-    start, size = np.empty(most, np.int64), np.empty(most, np.int64)
-    order, rest = np.empty(n_asked, np.uint32), np.empty(n_asked, np.uint32)
-    deepest = 1
-    for t in range(len(first) - 1):
-        deepest = max(deepest, _depth(dims[first[t] : first[t + 1]], rights[first[t] : first[t + 1]], start))
-    # one entry for each meeting of a row and a node, children first
-    who, far = np.empty(n_asked * deepest + 1, np.uint32), np.empty(n_asked * deepest + 1, np.float32)
-    entry, outside, entries = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    beyond = np.empty(n_asked + LANES, np.float32)
-    # the chance that a row has not been cut off so far
-    left_over = np.empty(n_asked)
-    recent = np.zeros((n_asked, 2 * width), np.float32)
-    for t in range(len(first) - 1):
-        here = slice(first[t], first[t + 1])
-        dim, cut, right, mass = dims[here], cuts[here], rights[here], masses[here]
-        _values(dim, right, mass, False, joined, parted, settled)
-        _deciders(dim, right, mass, width, joined, decider)
-        _boxes(rows, dim, right, leaf_rows[here], lo, hi, span)
-        _descend(x, dim, cut, right, settled, start, size, order, rest)
-        end = 0
-        for v in range(len(dim) - 1, -1, -1):
-            entry[v], outside[v], entries[v] = end, 0, size[v]
-            if size[v] == 0:
-                continue
-            s, leaf = start[v], dim[v] < 0
-            if settled[v]:
-                for k in range(size[v]):
-                    who[end + k] = order[s + k]
-            else:
-                _meet(v, leaf, right, start, size, order)
-                _beyond(x, order, s, size[v], lo, hi, v, beyond)
-                outside[v], entries[v] = _list(order, s, size[v], beyond, leaf, who[end:], far[end:])
-                size[v] = outside[v]
-            end += entries[v]
-        left_over[:] = 1.0
-        for v in range(len(dim)):
-            first_entry, first_inside = entry[v], entry[v] + outside[v]
-            # of two equal displacements the ancestor's decides: then walks that end early say the same
-            own = mass[v] > joined[v]
-            for k in range(first_entry, first_inside):
-                i = who[k]
-                out_by = np.float64(far[k])
-                # chance of being cut off, and of not, for each unit of distance and of span
-                each = left_over[i] / (span[v] + out_by)
-                left_over[i] = each * span[v]
-                each *= parted[v]
-                if own:
-                    add_sides(recent, i, np.float32(each), x, i, lo, hi, v)
-                else:
-                    recent[i, decider[v]] += np.float32(each * out_by)
-            for k in range(first_inside, first_entry + entries[v]):
-                recent[who[k], decider[v]] += np.float32(left_over[who[k]] * joined[v])
-        if t % _FLUSH == _FLUSH - 1 or t == len(first) - 2:
-            for i in range(n_asked):
-                for d in range(2 * width):
-                    shares[i, d] += np.float64(recent[i, d])
-                    recent[i, d] = 0.0

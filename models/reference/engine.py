@@ -1,6 +1,6 @@
 """The reference engine: a tree at a time from rrcf, walked by numpy in double precision.
 
-A few hundred times slower than compiled code and easier to read; what it says, the compiled engine is held to.
+Some fifty times slower than compiled code and easier to read; what it says, the compiled engine is held to.
 tests/models/test_engines.py."""
 
 from __future__ import annotations

@@ -96,8 +96,8 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
     rows, before = rows_of(days), past.days
     training = rows if before is None else rows_of(before)
     if len(training) == 1:
-        # a forest needs two rows; whoever is alone is then compared with itself and scores 0
-        training = np.vstack([training, rows])
+        # a forest needs two rows, and equal ones make the tree of one
+        training = np.repeat(training, 2, axis=0)
     detector = forest(config).fit(training)
     codisp, aws = detector.codisp(rows), detector.aws_score(rows)
     norm: Floats = np.sqrt(np.square(rows).sum(axis=1))

@@ -261,6 +261,18 @@ def test_a_night_with_a_single_principal_is_ranked(tmp_path: Path) -> None:
     assert [row["principal"] for row in ranking_of(tmp_path / "archive", LAST)["ranking"]] == [ATTACKER]
 
 
+def test_a_history_of_a_single_row_ranks_everybody_against_it(tmp_path: Path) -> None:
+    before = NIGHTS[NIGHTS.index(LAST) - 1]
+    alone = [e for e in ordinary(before) if e["user"].get("username") == ATTACKER]
+    source = written(tmp_path / "source", {before: alone, LAST: ordinary(LAST)})
+    ended = nightly(source, tmp_path / "archive", before, LAST)
+    assert (ended.code, ended.complaints) == (0, [])
+    scored = {row["principal"]: row["codisp"] for row in ranking_of(tmp_path / "archive", LAST)["ranking"]}
+    # whoever is unlike the one row is cut off from both copies of it
+    assert set(scored.values()) <= {0.0, 1.0, 2.0}
+    assert 2.0 in scored.values()
+
+
 def test_late_events_make_a_second_generation_of_their_night_alone(archive: Path, tmp_path: Path) -> None:
     late = NIGHTS[6]
     before = everything(archive)

@@ -21,9 +21,12 @@ print(forest.codisp(2 * rows).tobytes().hex(), forest.attribute(2 * rows).tobyte
 FOLDER = "from models.compiled.cache import folder; print(folder())"
 
 
-# root may write anywhere until it gives up CAP_DAC_OVERRIDE (1), by prctl(PR_CAPBSET_DROP, ...) before an exec
+# root may read and write anywhere until it gives up CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2), by
+# prctl(PR_CAPBSET_DROP, ...) before an exec
 AS_ANYBODY = (
-    "import ctypes, os, sys;os.geteuid() or ctypes.CDLL(None).prctl(24, 1, 0, 0, 0);os.execv(sys.argv[1], sys.argv[1:])"
+    "import ctypes, os, sys;"
+    "[os.geteuid() or ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) for capability in (1, 2)];"
+    "os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 
@@ -122,3 +125,70 @@ def test_a_processor_with_narrower_vectors_finds_the_same_bits(warm, tmp_path):
     found = python("-c", FIT, **plain)
     assert found.returncode == 0, found.stderr
     assert found.stdout == python("-c", FIT, NUMBA_CACHE_DIR=str(warm)).stdout
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(warm, tmp_path):
+    sealed = tmp_path / "sealed"
+    shutil.copytree(warm, sealed)
+    inner = next(sealed.iterdir())
+    inner.chmod(0o000)
+    done = python("-W", "ignore", "-c", FOLDER, obeying_modes=True, NUMBA_CACHE_DIR=str(sealed), TMPDIR=str(tmp_path))
+    inner.chmod(0o700)
+    assert done.stdout.strip() == "None", done.stderr
+
+
+def test_what_an_image_was_built_with_may_be_read_by_everybody(warm):
+    assert {path.stat().st_mode & 0o777 for path in warm.iterdir()} == {0o755}
+
+
+def test_a_user_without_a_home_can_still_use_the_forest():
+    done = python("-c", "import models.compiled.engine", HOME="~", NUMBA_CACHE_DIR="")
+    assert done.returncode == 0, done.stderr
+
+
+DAMAGE = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut_short": lambda path: path.write_bytes(path.read_bytes()[:100]),
+    "no_pickle": lambda path: path.write_bytes(b"no pickle at all" * 20),
+}
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_machine_code_is_made_anew(warm, tmp_path, kind, damage):
+    copy = Path(shutil.copytree(warm, tmp_path / "copy"))
+    for path in copy.rglob(f"grow.grow-*.{kind}"):
+        damage(path)
+    done = python("-W", "ignore", "-c", FIT, NUMBA_CACHE_DIR=str(copy))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == python("-c", FIT, NUMBA_CACHE_DIR=str(warm)).stdout
+    again = python("-c", FIT, NUMBA_CACHE_DIR=str(copy))
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_child_process_leaves_its_parent_the_copied_code(warm, tmp_path):
+    sealed = tmp_path / "sealed"
+    shutil.copytree(warm, sealed)
+    for path in (*sealed.rglob("*"), sealed):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    program = (
+        "import os, sys; from models.compiled.cache import folder; kept = folder()\n"
+        "if os.fork() == 0: sys.exit(0)\n"
+        "os.wait(); print(kept.is_dir(), list(kept.iterdir()) != [])"
+    )
+    done = python("-c", program, obeying_modes=True, NUMBA_CACHE_DIR=str(sealed), TMPDIR=str(tmp_path))
+    for path in (sealed, *sealed.rglob("*")):
+        path.chmod(0o755)
+    assert done.stdout == "True True\n", done.stderr
+
+
+def test_without_a_writable_temporary_folder_a_sealed_one_is_warned_of(warm, tmp_path):
+    sealed = tmp_path / "sealed"
+    shutil.copytree(warm, sealed)
+    for path in (*sealed.rglob("*"), sealed):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    program = f"import tempfile; tempfile.mkdtemp = lambda **_: open('/nonexistent/x'); {FOLDER}"
+    done = python("-W", "ignore", "-c", program, obeying_modes=True, NUMBA_CACHE_DIR=str(sealed))
+    for path in (sealed, *sealed.rglob("*")):
+        path.chmod(0o755)
+    assert done.stdout.strip() == "None", done.stderr

@@ -123,6 +123,9 @@ def test_a_counterfactual_without_names_goes_by_position():
         (0, {0: 1.0}, "changes: found feature 0; expected one of the fitted names"),
         (0, {"reads": float("nan")}, "column 'reads', row 0: found NaN"),
         (0, {"reads": 1e31}, "column 'reads', row 0: found 1e"),
+        (0, {"reads": 10**400}, "changes: found a number beyond any float for feature 'reads'"),
+        ("r0", {}, "row: found 'r0'; expected a position"),
+        (True, {}, "row: found True; expected a position"),
         (0, {"reads": "many"}, "changes: found 'many' for feature 'reads'; expected a number"),
     ],
 )
@@ -153,3 +156,12 @@ def test_shares_of_codisp_times_norm_sum_to_one_or_are_nothing(codisp_shares, x)
 def test_shares_of_codisp_times_norm_are_the_mean_of_the_factors_shares():
     shares = product_shares(np.array([[1.0, 3.0, 0.0]]), np.array([[4.0, 0.0, 3.0]]))
     np.testing.assert_allclose(shares, [[(1 / 4 + 16 / 25) / 2, 3 / 4 / 2, 9 / 25 / 2]])
+
+
+def test_a_row_alone_has_the_shares_it_has_in_a_batch():
+    x = np.zeros((20, 30))
+    x[:, 0] = np.random.default_rng(0).normal(size=20)
+    forest = RandomCutForest(20, 16, random_state=0).fit(x)
+    asked = 10.0 ** np.random.default_rng(1).uniform(-12, 0, size=(40, 30))
+    alone = np.vstack([forest.attribute(asked[k : k + 1]) for k in range(40)])
+    assert forest.attribute(asked).tobytes() == alone.tobytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
 
 from models import RandomCutForest
-from models.engines import ENGINES
+from models.compiled.walk import score
+from models.engines import ENGINES, engine
 
 COUNTS = st.integers(-3, 3).map(float)
 CELLS = COUNTS | st.floats(-1e30, 1e30)
@@ -271,3 +273,55 @@ def test_a_forest_is_walked_by_the_engine_that_grew_it(small):
     expected = forest.codisp(rows).tobytes()
     other = next(name for name in ENGINES if name != forest.engine)
     assert forest.set_params(engine=other).codisp(rows).tobytes() == expected
+
+
+def test_many_rows_score_as_each_stretch_of_them_does():
+    # more than are placed, scored and attributed at once
+    rng = np.random.default_rng(0)
+    forest = RandomCutForest(3, 64, random_state=0).fit(rng.normal(size=(200, 3)))
+    new = rng.normal(size=(17_000, 3))
+    for ask in (forest.codisp, forest.aws_score, forest.attribute):
+        stretches = [ask(new[start : start + 700]) for start in range(0, len(new), 700)]
+        assert ask(new).tobytes() == np.concatenate(stretches).tobytes()
+
+
+def test_a_fit_that_is_broken_off_leaves_the_forest_as_it_was(small, monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(30, 9))
+    forest = small().fit(pd.DataFrame(rows, columns=[f"f{k}" for k in range(9)]))
+    before = dict(vars(forest))
+    other = pd.DataFrame(rows[:, :2], columns=["a", "b"])
+    with pytest.raises(ValueError, match="NaN"):
+        forest.fit(other.mask(other > 0))
+    assert vars(forest) == before
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine(forest.engine), "grow", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        forest.fit(other)
+    assert vars(forest) == before
+
+
+def test_a_forest_whose_first_fit_failed_is_not_fitted(small):
+    forest = small()
+    with pytest.raises(ValueError, match="NaN"):
+        forest.fit([[np.nan], [1.0]])
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        forest.codisp([[1.0]])
+
+
+def test_a_share_of_contamination_can_be_fitted_to_a_frame(small):
+    frame = pd.DataFrame(np.random.default_rng(4).normal(size=(200, 2)), columns=["a", "b"])
+    assert (small(contamination=0.05).fit_predict(frame) == -1).sum() == 10
+
+
+def test_read_only_trees_as_a_worker_process_gets_them_need_no_other_code():
+    rows = np.random.default_rng(0).normal(size=(30, 3))
+    forest = RandomCutForest(3, 8, random_state=0).fit(rows)
+    expected = forest.codisp(rows).tobytes()
+    before = len(score.signatures)
+    for array in vars(forest.trees_).values():
+        array.flags.writeable = False
+    assert forest.codisp(rows).tobytes() == expected
+    assert len(score.signatures) == before

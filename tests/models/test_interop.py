@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain_rrcf import plain
 
 from models import RandomCutForest
 from models.engines import ENGINES
@@ -21,18 +22,6 @@ def planted(trees, rows, seed=0, labels=None):
         drawn = rng.choice(len(rows), size=min(40, len(rows)), replace=False)
         made.append(rrcf.RCTree(rows[drawn], index_labels=drawn if labels is None else labels(drawn), random_state=k))
     return made
-
-
-def plain(node, x, joined=0.0):
-    """The expected CoDisp by recursion over rrcf's own nodes."""
-    parted = max(node.n, joined)
-    if isinstance(node, rrcf.Leaf):
-        return joined if (node.x == x).all() else parted
-    child, sibling = (node.l, node.r) if x[node.q] <= node.p else (node.r, node.l)
-    below = plain(child, x, max(joined, sibling.n / (child.n + 1)))
-    beyond = np.maximum(np.maximum(node.b[0] - x, x - node.b[-1]), 0).sum()
-    chance = beyond / (np.ptp(node.b, axis=0).sum() + beyond)
-    return (1 - chance) * below + chance * parted
 
 
 def scores(trees, x):
@@ -77,12 +66,13 @@ def test_rrcf_can_go_on_with_the_trees_it_is_given(engine):
     for tree in RandomCutForest(4, 40, engine=engine, random_state=0).fit(rows).to_rrcf():
         assert len(tree.leaves) == 40
         assert tree.ndim == 3
-        before = tree.codisp(0)
+        label = next(iter(tree.leaves))
+        before = tree.codisp(label)
         tree.insert_point(np.array([9.0, 9.0, 9.0]), index="new")
         # far outside: cut off above the root, so its sibling is the whole tree
         assert tree.codisp("new") == 40
         tree.forget_point("new")
-        assert tree.codisp(0) == before
+        assert tree.codisp(label) == before
 
 
 @every_engine
@@ -127,3 +117,43 @@ def test_the_reference_tells_points_apart_that_the_compiled_engine_cannot():
     asked = np.array([[1e6], [0.5]])
     forest = RandomCutForest.from_rrcf(trees, engine="rrcf")
     np.testing.assert_allclose(forest.codisp(asked), scores(trees, asked), rtol=1e-6)
+
+
+@every_engine
+def test_new_rows_of_any_decimals_score_as_in_rrcf_and_stored_ones_count_as_equal(engine):
+    rng = np.random.default_rng(0)
+    rows, new = rng.normal(size=(60, 4)), 1.5 * rng.normal(size=(20, 4))
+    trees = planted(8, rows)
+    forest = RandomCutForest.from_rrcf(trees, engine=engine)
+    np.testing.assert_allclose(forest.codisp(new), scores(trees, new), rtol=1e-6)
+    # rrcf keeps nine decimals and takes a stored row for a new one; rounded likewise it is equal there, too
+    np.testing.assert_allclose(forest.codisp(np.around(rows, 9)), scores(trees, np.around(rows, 9)), rtol=1e-6)
+
+
+@every_engine
+def test_a_cut_that_falls_between_two_neighbours_still_parts_them(engine):
+    ends = np.array([1.0, np.nextafter(np.float32(1), np.float32(2)), 0.0, 0.0, 0.0], dtype=np.float64)
+    for seed in range(30):
+        tree = rrcf.RCTree(ends[:, None], random_state=seed, precision=15)
+        forest = RandomCutForest.from_rrcf([tree], engine=engine)
+        check(forest.trees_)
+        check(RandomCutForest.from_rrcf(forest.to_rrcf(), engine=engine).trees_)
+
+
+@every_engine
+def test_a_cut_of_rrcf_that_parts_nothing_is_named(engine):
+    # rrcf's insert_point cuts a tied column here, and puts equal cells on both sides
+    tree = rrcf.RCTree(random_state=0)
+    for k, point in enumerate([[0, 0], [0, 1], [1, 0], [1, 1], [0, 2], [2, 1]]):
+        tree.insert_point(np.array(point, dtype=float), index=k)
+    with pytest.raises(ValueError, match="tree 0: found a cut that does not part its points"):
+        RandomCutForest.from_rrcf([tree], engine=engine)
+
+
+@every_engine
+def test_a_point_has_the_same_label_in_all_trees_it_is_in(engine):
+    rows = np.random.default_rng(0).integers(0, 9, size=(40, 2)).astype(float)
+    points = {}
+    for tree in RandomCutForest(6, 30, engine=engine, random_state=0).fit(rows).to_rrcf():
+        for label, leaf in tree.leaves.items():
+            assert tuple(points.setdefault(label, leaf.x)) == tuple(leaf.x)

@@ -102,13 +102,13 @@ def forged(path, arrays=None, header=None):
     sealed(path, head, packed(cells))
 
 
-def refused(path, match):
+def refused(path, match, mends="save the forest again with this program"):
     """Loads what is to be refused; the message names the file, the fault and what mends it."""
     with pytest.raises(ValueError, match=match) as caught:
         RandomCutForest.load(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
-    assert message.endswith("; save the forest again with this program")
+    assert message.endswith(f"; {mends}")
     assert "\n" not in message
     assert len(message) < 1000
 
@@ -267,7 +267,8 @@ def test_a_file_cut_short_or_grown_is_refused(saved):
 @pytest.mark.parametrize("later", [b"random-cut-forest 2\n", b"random-cut-forest 17 blake3=9\nqrs"], ids=["2", "17"])
 def test_a_newer_format_is_told_from_damage(saved, later):
     saved.write_bytes(later)
-    refused(saved, "found format (2|17); expected at most 1, the newest known here")
+    mends = "load it with a program as new as the one that saved it"
+    refused(saved, "found format (2|17); expected at most 1, the newest known here", mends)
 
 
 @pytest.mark.parametrize(
@@ -417,7 +418,7 @@ def without(*path):
 
 
 FORGED_HEADERS = {
-    "engine_unknown": (told("parameters", "engine", value="cuda"), "parameters.engine"),
+    "engine_unknown": (told("parameters", "engine", value="cuda"), "engine: found .cuda."),
     "engine_of_other_trees": (told("parameters", "engine", value="rrcf"), "whole, lanes"),
     "engine_in_a_list": (told("parameters", "engine", value=["rrcf"]), "parameters.engine"),
     "trees_none": (told("parameters", "n_estimators", value=0), "n_estimators"),

@@ -97,3 +97,10 @@ def test_a_model_at_the_usual_size_is_below_four_megabytes():
     rows = np.random.default_rng(0).normal(size=(30_000, 24))
     fitted = RandomCutForest(100, 256, random_state=0).fit(rows)
     assert fitted.trees_.nbytes < 4e6
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_cut_that_rounds_onto_the_end_of_its_box_leaves_no_side_empty(engine):
+    # the last two are neighbours in single precision: half of all places between them round to the upper one
+    rows = np.array([[0.0], [0.0], [0.0], [1.0], [1.0 + 2.0**-23]])
+    check(RandomCutForest(100, engine=engine, random_state=0).fit(rows).trees_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from plain_rrcf import plain
 
 from models.placement import Placement
 from models.reference.engine import codisp
@@ -21,18 +22,6 @@ def _flat(tree):
     return join([flat], points)
 
 
-def _plain(node, x, joined=0.0):
-    """The same expectation, by recursion over rrcf's nodes, without ending a walk early."""
-    parted = max(node.n, joined)
-    if isinstance(node, rrcf.Leaf):
-        return joined if (node.x == x).all() else parted
-    child, sibling = (node.l, node.r) if x[node.q] <= node.p else (node.r, node.l)
-    below = _plain(child, x, max(joined, sibling.n / (child.n + 1)))
-    beyond = np.maximum(np.maximum(node.b[0] - x, x - node.b[-1]), 0).sum()
-    chance = beyond / (np.ptp(node.b, axis=0).sum() + beyond)
-    return (1 - chance) * below + chance * parted
-
-
 def test_ending_a_walk_early_changes_no_score(shape):
     rows, new = shape
     varying = np.ptp(rows, axis=0) > 0
@@ -41,7 +30,7 @@ def test_ending_a_walk_early_changes_no_score(shape):
     for seed in range(5):
         tree = _rrcf_tree(rows, seed)
         found = codisp(_flat(tree), asked, 1)
-        np.testing.assert_allclose(found, [_plain(tree.root, x) for x in asked], rtol=1e-12)
+        np.testing.assert_allclose(found, [plain(tree.root, x) for x in asked], rtol=1e-12)
 
 
 def test_walks_do_end_early():

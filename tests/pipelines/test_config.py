@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from models.engines import ENGINES
 from pipelines.arguments import cluster_name, night, nights
 from pipelines.config import (
     FLAGS,
@@ -481,3 +482,9 @@ def test_the_variables_of_a_service_of_the_same_name_are_no_options(monkeypatch:
     for end in ("SERVICE_HOST", "PORT", "PORT_8080_TCP_ADDR", "SERVICE_PORT_HTTP"):
         monkeypatch.setenv(f"AUDITFOREST_{end}", "10.0.0.1")
     assert load(None, {}).forest.trees == 300
+
+
+def test_the_forest_may_be_of_any_engine_there_is() -> None:
+    assert expected_of("forest.engine") == " or ".join(ENGINES)
+    for engine in ENGINES:
+        assert load(None, {"forest.engine": engine}).forest.engine == engine
