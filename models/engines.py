@@ -4,29 +4,16 @@ tests/models/test_engines.py holds the two to the same scores of the same trees.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees import Trees
+from models.trees import Grown, Trees
 
 Doubles = NDArray[np.float64]
 
 ENGINES: Final = ("compiled", "rrcf")
-
-
-class Grown(NamedTuple):
-    """Trees, and how their own rows stand in them.
-
-    Attributes:
-        sample: (n_trees, n_sampled), positions of each tree's rows among those it was drawn from.
-        own: (n_trees, n_sampled), CoDisp of each as a member of its tree.
-    """
-
-    trees: Trees
-    sample: NDArray[np.int32]
-    own: Doubles
 
 
 class Engine(Protocol):

@@ -55,6 +55,19 @@ class Trees:
         return sum(a.nbytes for a in (self.first, self.dim, self.cut, self.right, self.mass, self.row, self.rows))
 
 
+class Grown(NamedTuple):
+    """Trees, and how their own rows stand in them.
+
+    Attributes:
+        sample: (n_trees, n_sampled), positions of each tree's rows among those it was drawn from.
+        own: (n_trees, n_sampled), CoDisp of each as a member of its tree.
+    """
+
+    trees: Trees
+    sample: NDArray[np.int32]
+    own: NDArray[np.float64]
+
+
 class Tree(NamedTuple):
     """One tree's part of each array of Trees; leaves name rows of the whole."""
 

@@ -16,8 +16,7 @@ from models.compiled import lanes
 from models.compiled.attribute import attribute as add_shares
 from models.compiled.grow import grow as grow_trees
 from models.compiled.walk import score as add_scores
-from models.engines import Grown
-from models.trees import Tree, Trees, join
+from models.trees import Grown, Tree, Trees, join
 
 Doubles = NDArray[np.float64]
 Singles = NDArray[np.float32]

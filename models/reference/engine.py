@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engines import Grown
 from models.reference.grow import CutState, grow_tree
 from models.reference.walk import descend, expected, shares_of, values
-from models.trees import Tree, Trees, boxes, join
+from models.trees import Grown, Tree, Trees, boxes, join
 
 Doubles = NDArray[np.float64]
 
