@@ -14,7 +14,9 @@ from e2e.job import FEW_TREES, auditforest, everything
 from scipy.stats import spearmanr
 
 from benchmarks.detection import judge, nights_of
+from features.catalogue import FEATURES
 from pipelines.archive import RANKING, Archive
+from pipelines.report.sentences import figure
 from pipelines.store import LocalStore
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,7 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
     for command in commands:
         ended = auditforest(*shlex.split(command)[1:], *FEW_TREES)
         assert (ended.code, ended.complaints) == (0, []), command
+    assert len(blocks("python")) == 2
     for snippet in blocks("python"):
         assert "build/demo" in snippet
         exec(snippet.replace("build/demo", str(checkout / "build" / "mine")), {})  # noqa: S102
@@ -78,6 +81,18 @@ def test_the_demo_puts_every_attack_near_the_top(demo: tuple[Path, list[str], st
     attacks = [p for p in judged.places if p.malicious]
     assert len(attacks) == 6
     assert {p.scenario: p.above for p in attacks if p.above > 4} == {}
+
+
+def test_the_readme_shows_the_first_ranks_of_the_demo(demo: tuple[Path, list[str], str]) -> None:
+    ranking = Archive(LocalStore(demo[0]), "prod-usw2").derived(RANKING, LAST)
+    assert ranking is not None
+    shown = re.findall(r"^\| ([0-9]+) \| `([^`]+)` \| ([0-9.,]+) \| ([0-9,]+) \| (.+?):", README, re.MULTILINE)
+    assert len(shown) == 7
+    meanings = {feature.name: feature.meaning.rstrip(". ") for feature in FEATURES}
+    for told, row in zip(shown, ranking.table.to_pylist(), strict=False):
+        reason = meanings[row["reasons"][0]["feature"]]
+        found = (row["rank"], row["principal"], figure(row["score"]), f"{row['requests']:,}", reason)
+        assert told == tuple(map(str, found))
 
 
 def test_the_demo_run_again_repeats_its_bytes(demo: tuple[Path, list[str], str]) -> None:
