@@ -10,7 +10,7 @@ import numpy as np
 
 from models.compiled.jit import kernel
 from models.compiled.lanes import LANES, add_sides
-from models.compiled.walk import Doubles, Ints, Longs, Rows, Singles, beyond_box, boxes, descend, meet, values
+from models.compiled.walk import Doubles, Flags, Ints, Longs, Rows, Singles, beyond_box, boxes, descend, meet, values
 
 # shares are added up in single precision over so many trees, then in double
 _FLUSH = 32
@@ -66,6 +66,33 @@ def _depth(dim: Ints, right: Ints, depth: Longs) -> int:
 
 
 @kernel
+def _list_meetings(
+    x: Singles, dim: Ints, right: Ints, settled: Flags, lo: Singles, hi: Singles, start: Longs, size: Longs,
+    order: Rows, beyond: Singles, entry: Longs, outside: Longs, entries: Longs, who: Rows, far: Singles,
+) -> None:  # fmt: skip
+    """Fills who and far with the rows that meet each node and how far they are from its box, children first.
+
+    Those of node v stand from entry[v] on: outside[v] that lie beyond its box, then those that end there,
+    entries[v] in all. Rows have been sent down before.
+    """
+    end = 0
+    for v in range(len(dim) - 1, -1, -1):
+        entry[v], outside[v], entries[v] = end, 0, size[v]
+        if size[v] == 0:
+            continue
+        s, leaf = start[v], dim[v] < 0
+        if settled[v]:
+            for k in range(size[v]):
+                who[end + k] = order[s + k]
+        else:
+            meet(v, leaf, right, start, size, order)
+            beyond_box(x, order, s, size[v], lo, hi, v, beyond)
+            outside[v], entries[v] = _list(order, s, size[v], beyond, leaf, who[end:], far[end:])
+            size[v] = outside[v]
+        end += entries[v]
+
+
+@kernel
 def attribute(
     x: Singles, shares: Doubles,
     rows: Singles, first: Longs, dims: Ints, cuts: Singles, rights: Ints, masses: Ints, leaf_rows: Ints,
@@ -101,27 +128,15 @@ def attribute(
         _deciders(dim, right, mass, width, joined, decider)
         boxes(rows, dim, right, leaf_rows[here], lo, hi, span)
         descend(x, dim, cut, right, settled, start, size, order, rest)
-        end = 0
-        for v in range(len(dim) - 1, -1, -1):
-            entry[v], outside[v], entries[v] = end, 0, size[v]
-            if size[v] == 0:
-                continue
-            s, leaf = start[v], dim[v] < 0
-            if settled[v]:
-                for k in range(size[v]):
-                    who[end + k] = order[s + k]
-            else:
-                meet(v, leaf, right, start, size, order)
-                beyond_box(x, order, s, size[v], lo, hi, v, beyond)
-                outside[v], entries[v] = _list(order, s, size[v], beyond, leaf, who[end:], far[end:])
-                size[v] = outside[v]
-            end += entries[v]
+        _list_meetings(
+            x, dim, right, settled, lo, hi, start, size, order, beyond, entry, outside, entries, who, far
+        )  # fmt: skip
         left_over[:] = 1.0
         for v in range(len(dim)):
-            first_entry, first_inside = entry[v], entry[v] + outside[v]
+            stop = entry[v] + outside[v]
             # of two equal displacements the ancestor's decides: then walks that end early say the same
             own = mass[v] > joined[v]
-            for k in range(first_entry, first_inside):
+            for k in range(entry[v], stop):
                 i = who[k]
                 out_by = np.float64(far[k])
                 # chance of being cut off, and of not, for each unit of distance and of span
@@ -132,7 +147,7 @@ def attribute(
                     add_sides(recent, i, np.float32(each), x, i, lo, hi, v)
                 else:
                     recent[i, decider[v]] += np.float32(each * out_by)
-            for k in range(first_inside, first_entry + entries[v]):
+            for k in range(stop, entry[v] + entries[v]):
                 recent[who[k], decider[v]] += np.float32(left_over[who[k]] * joined[v])
         if t % _FLUSH == _FLUSH - 1 or t == len(first) - 2:
             for i in range(n_asked):
