@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,6 +21,7 @@ from benchmarks.timing import cores
 from models import RandomCutForest
 from models.engines import engine
 from models.placement import Placement
+from models.reference.grow import rrcf as reference
 
 Doubles = NDArray[np.float64]
 
@@ -215,11 +215,10 @@ def jrcf() -> Rival:
 class _Rrcf:
     """The package rrcf: trees of Python objects; a new row is inserted, scored and forgotten in each."""
 
-    def __init__(self, x: Doubles, trees: int, threads: int) -> None:  # noqa: ARG002 - it runs on one thread
-        package = import_module("rrcf")
+    def __init__(self, x: Doubles, trees: int) -> None:
         state = np.random.RandomState(1)
         samples = [state.permutation(len(x))[:SAMPLE] for _ in range(trees)]
-        self.trees = [package.RCTree(x[s], index_labels=np.arange(len(s)), random_state=state) for s in samples]
+        self.trees = [reference.RCTree(x[s], index_labels=np.arange(len(s)), random_state=state) for s in samples]
 
     def score(self, given: Doubles) -> list[float]:
         return [sum(self._displaced(tree, row) for tree in self.trees) for row in given]
@@ -229,9 +228,6 @@ class _Rrcf:
         displaced = float(tree.codisp("new"))
         tree.forget_point("new")
         return displaced
-
-    def attribute(self, given: Doubles) -> None:
-        raise NotImplementedError("rrcf attributes nothing")
 
     def nbytes(self) -> int:
         return sum(self._bytes_below(tree.root) for tree in self.trees)
@@ -247,11 +243,13 @@ class _Rrcf:
 
 
 def rrcf() -> Rival:
-    """See _Rrcf."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-        import_module("rrcf")
-    return Rival("rrcf", _Rrcf, threads=False, most_trees=5, most_points=50)
+    """See _Rrcf; it runs on one thread."""
+
+    def build(x: Doubles, trees: int, threads: int) -> Model:  # noqa: ARG001 - Rival's
+        made = _Rrcf(x, trees)
+        return _Fitted(made.score, made.nbytes)
+
+    return Rival("rrcf", build, threads=False, most_trees=5, most_points=50)
 
 
 def available() -> tuple[list[Rival], list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.placement import Placement
+from models.placement import Placement, distances
 
 Doubles = NDArray[np.float64]
 
@@ -28,10 +28,7 @@ def spread(placement: Placement, x: Doubles, shares: Doubles) -> Doubles:
     whole[:, placement.varying] = shares[:, : len(placement.varying)]
     if len(placement.constant):
         away = placement.away(x)
-        total = np.zeros(len(x))
-        # one column after the other, or a row alone has other bits than in a batch
-        for column in away.T:
-            total += np.abs(column)
+        total = distances(away)
         each = np.divide(shares[:, placement.beside, 1], total, out=np.zeros(len(x)), where=total > 0)
         for side, sign in enumerate((-1, 1)):
             whole[:, placement.constant, side] = np.maximum(sign * away, 0) * each[:, None]

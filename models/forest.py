@@ -195,13 +195,12 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         given = list(trees)
         forest = cls(len(given), engine=engine)
         forest.engine_ = engine
-        forest.placement_, forest.trees_, x = from_rrcf(given, engine)
-        rows = forest.placement_.place(x)
+        forest.placement_, forest.trees_ = from_rrcf(given, engine)
         forest.training_codisp_ = own_codisp(given)
-        forest.max_samples_ = int(max(tree.mass[0] for tree in forest.trees_))
+        forest.max_samples_ = forest.trees_.sampled
         forest.max_samples = max(2, forest.max_samples_)
-        forest.n_features_in_ = x.shape[1]
-        forest.offset_ = forest._offset(rows)
+        forest.n_features_in_ = len(forest.placement_.origin)
+        forest.offset_ = forest._fence()
         return forest
 
     def to_rrcf(self) -> list[Any]:
@@ -256,6 +255,10 @@ class RandomCutForest(OutlierMixin, BaseEstimator):
         if self.contamination != "auto":
             scores = -self._engine().codisp(self.trees_, rows, self._threads())
             return float(np.percentile(scores, 100 * float(self.contamination)))
+        return self._fence()
+
+    def _fence(self) -> float:
+        """Where Tukey's outer fence of training_codisp_ lies among score_samples."""
         # no constant would do: usual rows score about 4 on blobs and 20 on sparse counts
         first, third = np.nanpercentile(self.training_codisp_, [25, 75])
         return -float(third + 3 * (third - first))

@@ -14,13 +14,13 @@ from models.base import check_cells
 from models.engines import engine
 from models.placement import Placement
 from models.reference.grow import flatten, rrcf
-from models.trees import Boxes, Tree, Trees, boxes, depths, join
+from models.trees import Tree, Trees, boxes, depths, ends, join
 
 Doubles = NDArray[np.float64]
 
 
-def from_rrcf(given: Sequence[Any], name: str) -> tuple[Placement, Trees, Doubles]:
-    """The trees of rrcf.RCTree objects as the engine of that name takes them, and all their points.
+def from_rrcf(given: Sequence[Any], name: str) -> tuple[Placement, Trees]:
+    """The trees of rrcf.RCTree objects as the engine of that name takes them, and the units they are in then.
 
     Raises:
         ValueError: see RandomCutForest.from_rrcf.
@@ -39,7 +39,7 @@ def from_rrcf(given: Sequence[Any], name: str) -> tuple[Placement, Trees, Double
         _placed(k, tree._replace(row=np.where(tree.row < 0, -1, tree.row + start).astype(np.int32)), placement, x, rows)
         for k, ((tree, _), start) in enumerate(zip(flat, starts, strict=False))
     ]
-    return placement, join(taken, rows), x
+    return placement, join(taken, rows)
 
 
 def _flat(k: int, tree: Any) -> tuple[Tree, Doubles]:
@@ -52,7 +52,7 @@ def _placed(k: int, tree: Tree, placement: Placement, x: Doubles, rows: NDArray[
     """The tree with its columns and cuts in the units of the placed rows."""
     inner = np.flatnonzero(tree.dim >= 0)
     column = tree.dim[inner]
-    highest_left, lowest_right = _ends(tree, boxes(tree, x))
+    highest_left, lowest_right = ends(tree, boxes(tree, x))
     if not ((highest_left <= tree.cut[inner]) & (tree.cut[inner] < lowest_right)).all():
         raise ValueError(
             f"tree {k}: found a cut that does not part its points, as rrcf's insert_point may make where cells are "
@@ -68,20 +68,13 @@ def _placed(k: int, tree: Tree, placement: Placement, x: Doubles, rows: NDArray[
     cut = np.zeros(len(dim), dtype=rows.dtype)
     cut[inner] = np.floor(cuts) if placement.whole else cuts
     moved = tree._replace(dim=dim, cut=cut)
-    highest_left, lowest_right = _ends(moved, boxes(moved, rows))
+    highest_left, lowest_right = ends(moved, boxes(moved, rows))
     if not (highest_left < lowest_right).all():
         raise ValueError(rounded)
     # rounding may have carried the cut past a point that it parts from the others
     below = np.nextafter(lowest_right, rows.dtype.type(-np.inf))
     cut[inner] = np.clip(cut[inner], highest_left, below)
     return moved
-
-
-def _ends(tree: Tree, box: Boxes) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Of each inner node, in its cut's column: the highest cell on the left and the lowest on the right."""
-    inner = np.flatnonzero(tree.dim >= 0)
-    column = tree.dim[inner]
-    return box.hi[inner + 1, column], box.lo[tree.right[inner], column]
 
 
 def own_codisp(given: Sequence[Any]) -> Doubles:
@@ -115,7 +108,7 @@ def _rctree(k: int, tree: Tree, points: Doubles, placement: Placement) -> Any:
     dim[inner] = placement.varying[tree.dim[inner]]
     cut[inner] = placement.origin[dim[inner]] + np.ldexp(tree.cut[inner].astype(np.float64), -placement.exponent)
     box = boxes(tree, points)
-    highest_left, lowest_right = _ends(tree._replace(dim=dim), box)
+    highest_left, lowest_right = ends(tree._replace(dim=dim), box)
     cut[inner] = np.clip(cut[inner], highest_left, np.nextafter(lowest_right, -np.inf))
     nodes: list[Any] = []
     depth = depths(tree).tolist()

@@ -89,7 +89,7 @@ class Placement:
             here = slice(start, start + _AT_ONCE)
             moved = self._move(x[here])
             if len(self.constant):
-                rows[here, self.beside] = self._beside(moved)
+                rows[here, self.beside] = distances(moved[:, self.constant])
                 moved = moved[:, self.varying]
             rows[here, : len(self.varying)] = moved
         return rows
@@ -107,19 +107,21 @@ class Placement:
         moved *= np.abs(moved) >= NEAR
         return moved.astype(np.float32)
 
-    def _beside(self, moved: NDArray[Any]) -> Doubles:
-        total = np.zeros(len(moved))
-        # one column after the other: a sum over an axis may round differently once a column is added
-        for column in self.constant:
-            total += np.abs(moved[:, column])
-        return total
-
     def take_back(self, rows: NDArray[Any]) -> Doubles:
         """The input rows, (n_rows, n_features), of placed ones; constant columns at their fitted cell."""
         x = np.tile(self.origin, (len(rows), 1))
         x[:, self.varying] += np.ldexp(rows[:, : len(self.varying)].astype(np.float64), -self.exponent)
         # what was rounded may lie just beyond what may be fitted
         return np.clip(x, -LARGEST, LARGEST, out=x)
+
+
+def distances(away: NDArray[Any]) -> Doubles:
+    """The sum of the absolute cells of each row, (n_rows,)."""
+    total = np.zeros(len(away))
+    # one column after the other: a sum over an axis may round otherwise alone than in a batch, or with a column more
+    for column in away.T:
+        total += np.abs(column)
+    return total
 
 
 def _middle(x: Doubles) -> Doubles:

@@ -299,8 +299,7 @@ def _trees(header: _Header, arrays: Arrays) -> Trees:
     _must(not rows[:, len(arrays["varying"]) :].any(), "rows: a number in the padding", "zeros")
     if header.whole:
         _must(np.array_equal(rows, np.rint(rows)), "rows: a fraction", "whole numbers")
-    sampled = int(trees.mass[trees.first[:-1]].max())
-    _must(sampled == header.max_samples_, f"trees of {sampled} rows", f"max_samples_={header.max_samples_}")
+    _must(trees.sampled == header.max_samples_, f"trees of {trees.sampled} rows", f"max_samples_={header.max_samples_}")
     return trees
 
 

@@ -50,6 +50,11 @@ class Trees:
             yield Tree(self.dim[nodes], self.cut[nodes], self.right[nodes], self.mass[nodes], self.row[nodes])
 
     @property
+    def sampled(self) -> int:
+        """Rows in the largest tree."""
+        return int(self.mass[self.first[:-1]].max())
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
         return sum(a.nbytes for a in (self.first, self.dim, self.cut, self.right, self.mass, self.row, self.rows))
@@ -98,6 +103,13 @@ def boxes(tree: Tree, rows: Cells) -> Boxes:
         lo[nodes] = np.minimum(lo[left], lo[right])
         hi[nodes] = np.maximum(hi[left], hi[right])
     return Boxes(lo, hi)
+
+
+def ends(tree: Tree, box: Boxes) -> tuple[Cells, Cells]:
+    """Of each inner node, in its cut's column: the highest cell on the left and the lowest on the right."""
+    inner = np.flatnonzero(tree.dim >= 0)
+    column = tree.dim[inner]
+    return box.hi[inner + 1, column], box.lo[tree.right[inner], column]
 
 
 def depths(tree: Tree) -> NDArray[np.int64]:
@@ -165,9 +177,8 @@ def _check_tree(k: int, tree: Tree, rows: Cells) -> None:
     _must(len(np.unique(children)) == len(tree.dim) == len(children), f"tree {k}: every node has one parent")
     total = tree.mass[inner + 1].astype(np.int64) + tree.mass[right]
     _must(bool((tree.mass[inner] == total).all()), f"tree {k}: a mass is the sum of its children's")
-    lo, hi = boxes(tree, rows)
-    dim, cut = tree.dim[inner], tree.cut[inner]
-    parted = (hi[inner + 1, dim] <= cut) & (cut < lo[right, dim])
+    highest_left, lowest_right = ends(tree, boxes(tree, rows))
+    parted = (highest_left <= tree.cut[inner]) & (tree.cut[inner] < lowest_right)
     _must(bool(parted.all()), f"tree {k}: a cut parts its children")
 
 

@@ -25,14 +25,15 @@ VARIABLE = "NUMBA_CACHE_DIR"
 @cache
 def folder() -> Path | None:
     """The folder that numba is to use, made if need be; None where there is none, with a warning."""
-    for base in _candidates():
-        found = base / f"kernels-{_sources()}"
+    bases, name = _candidates(), f"kernels-{_sources()}"
+    for base in bases:
+        found = base / name
         if _usable(found):
             return found
         copy = _copied(found)
         if copy is not None:
             return copy
-    tried = ", ".join(map(str, _candidates()))
+    tried = ", ".join(map(str, bases))
     warnings.warn(
         f"{tried}: machine code cannot be kept there and is made anew in every process, which takes about 15 seconds; "
         f"set {VARIABLE} to a writable folder of this user, or to one that 'python -m models.warm' has filled",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.trees import Boxes, Tree
+from models.trees import Boxes, Tree, depths
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,13 +41,12 @@ def values(tree: Tree, *, aws: bool) -> Values:
     dims, rights, masses = tree.dim.tolist(), tree.right.tolist(), tree.mass.tolist()
     n_nodes = len(dims)
     unit = float(np.log2(1 + masses[0]))
-    joined, parted, depth = [0.0] * n_nodes, [0.0] * n_nodes, [0] * n_nodes
+    joined, parted, depth = [0.0] * n_nodes, [0.0] * n_nodes, depths(tree).tolist()
     settled, decider = [False] * n_nodes, [0] * n_nodes
     for node, (dim, b, mass) in enumerate(zip(dims, rights, masses, strict=True)):
         a = node + 1
         parted[node] = unit / (depth[node] + 1) if aws else max(float(mass), joined[node])
         if dim >= 0:
-            depth[a] = depth[b] = depth[node] + 1
             for side, (child, sibling) in enumerate(((a, b), (b, a))):
                 here = masses[sibling] / (masses[child] + 1)
                 joined[child] = max(joined[node], here)
@@ -55,9 +54,8 @@ def values(tree: Tree, *, aws: bool) -> Values:
                 decider[child] = 2 * dim + side if here >= joined[node] else decider[node]
         elif aws:
             joined[node] = unit * (1 - mass / (2 * masses[0])) / (depth[node] + np.log2(1 + mass))
-    for node in reversed(range(n_nodes)):
-        if aws:
-            continue
+    # inverse depths differ at every level
+    for node in () if aws else reversed(range(n_nodes)):
         if dims[node] < 0:
             settled[node] = parted[node] == joined[node]
         else:
