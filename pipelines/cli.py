@@ -210,7 +210,7 @@ def _job(command: str, given: dict[str, Any]) -> Iterator[Job]:
         )
     store = open_store(
         where,
-        s3_endpoint=config.aws.s3_endpoint,
+        endpoint=config.aws.endpoint,
         region=config.aws.region,
         expected_bucket_owner=config.aws.expected_bucket_owner,
     )

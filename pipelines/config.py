@@ -95,19 +95,52 @@ class AwsConfig(BaseModel, frozen=True, extra="forbid"):
         "us-west-2",
         r"^[a-z0-9-]{1,63}$",
     )
-    s3_endpoint: Annotated[str, AfterValidator(_loopback)] | None = _text(
+    endpoint: Annotated[str, AfterValidator(_loopback)] | None = _text(
         None,
         "http:// or https://, a loopback address and a port, nothing more",
-        "Address of an S3 emulator on this machine; unset, Amazon S3.",
+        "Address of an AWS emulator on this machine, for every service; unset, AWS itself.",
         "http://127.0.0.1:9000",
     )
     expected_bucket_owner: str | None = _text(
         None,
         "an account number as text of 12 digits",
-        "Account that must own every bucket; a bucket of another account is refused.",
+        "Account that must own the archive's bucket; a bucket of another account is refused.",
         "123456789012",
         r"^[0-9]{12}$",
     )
+    kms_key: str | None = _text(
+        None,
+        "the id, alias or ARN of a KMS key",
+        "Key that encrypts what is written; unset, the bucket's own default decides.",
+        "alias/auditforest",
+        r"^[A-Za-z0-9:/_-]{1,2048}$",
+    )
+
+
+class ExportConfig(BaseModel, frozen=True, extra="forbid"):
+    """Reading a source into the archive."""
+
+    quarantined_percent: int = _whole(
+        1, 0, 100, "The run ends with 3 when a larger share of the lines read is no audit event."
+    )
+    reread_hours_logs: int = _whole(
+        6, 0, 336, "Hours before the night that are read again from CloudWatch Logs, for events that came late."
+    )
+    reread_hours_objects: int = _whole(
+        48, 0, 336, "Hours before the night whose late events are taken from files and S3 objects."
+    )
+    logs_calls_per_second: int = _whole(4, 1, 1000, "Calls a second to CloudWatch Logs, all threads together.")
+    logs_deadline_minutes: int = _whole(
+        120, 1, 1440, "After so long without an end, reading CloudWatch Logs is given up (exit 4)."
+    )
+    bulk_destination: str | None = _text(
+        None,
+        "s3://BUCKET or s3://BUCKET/PREFIX",
+        "Where --bulk lets CloudWatch Logs export to; a bucket of the log group's region.",
+        "s3://acme-audit-exports/bulk",
+        r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=/-]*)?$",
+    )
+    bulk_deadline_minutes: int = _whole(720, 1, 10_080, "After so long an export task is given up (exit 4).")
 
 
 class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
@@ -115,7 +148,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
 
     source: str | None = _text(
         None,
-        "a file, a folder or a glob",
+        "a file, a folder, a glob, s3://BUCKET/PREFIX or cloudwatch",
         "Where its audit events are read; a relative path counts from the working directory.",
         "data/sample",
         _PRINTABLE,
@@ -127,6 +160,41 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
         "build/demo",
         _PRINTABLE,
     )
+    region: str | None = _text(
+        None,
+        "the name of an AWS region, such as us-west-2",
+        "Region of its log group and of its source bucket; unset, that of [aws].",
+        "us-west-2",
+        r"^[a-z0-9-]{1,63}$",
+    )
+    log_group: str | None = _text(
+        None,
+        "the name of a log group",
+        "Log group of its audit log; unset, /aws/eks/NAME/cluster.",
+        "/aws/eks/prod-usw2/cluster",
+        r"^[A-Za-z0-9._/#-]{1,512}$",
+    )
+    role_arn: str | None = _text(
+        None,
+        "the ARN of an IAM role",
+        "Role to assume for reading its source, where that lies in another account.",
+        "arn:aws:iam::123456789012:role/auditforest-reader",
+        r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$",
+    )
+    external_id: str | None = _text(
+        None,
+        "2 to 1224 letters, digits and +=,.@:/-_",
+        "External id that the role asks for.",
+        "auditforest-prod-usw2",
+        r"^[A-Za-z0-9+=,.@:/_-]{2,1224}$",
+    )
+    source_bucket_owner: str | None = _text(
+        None,
+        "an account number as text of 12 digits",
+        "Account that must own the bucket of its source.",
+        "123456789012",
+        r"^[0-9]{12}$",
+    )
 
 
 class Config(BaseModel, frozen=True, extra="forbid"):
@@ -135,6 +203,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     forest: ForestConfig = ForestConfig()
     history: HistoryConfig = HistoryConfig()
     parse: ParseConfig = ParseConfig()
+    export: ExportConfig = ExportConfig()
     aws: AwsConfig = AwsConfig()
     clusters: dict[Annotated[str, StringConstraints(pattern=CLUSTER_PATTERN)], ClusterConfig] = Field(
         default_factory=dict
@@ -145,6 +214,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "forest": ForestConfig,
     "history": HistoryConfig,
     "parse": ParseConfig,
+    "export": ExportConfig,
     "aws": AwsConfig,
     "clusters.NAME": ClusterConfig,
 }

@@ -5,6 +5,7 @@ tests/pipelines/test_config.py compares the committed file with what is made her
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 from pipelines.config import SECTIONS, describe, environment_name, expected_of, field_of, flag_name
@@ -35,7 +36,7 @@ def _entry(option: str) -> str:
     names = f"{environment_name(option)}, {flag}" if flag else environment_name(option)
     value = (field_of(option).examples or [""])[0] if described.default is None else described.default
     # a cluster without its places would be no sample
-    mark = "# " if described.default is None and not option.startswith("clusters.") else ""
+    mark = "# " if described.default is None and not re.fullmatch(r"clusters\..*\.(source|archive)", option) else ""
     return (
         f"# {described.description}\n# Takes {expected_of(option)}; default: {default}.\n# Set by {names}.\n"
         f"{mark}{option.rpartition('.')[2]} = {json.dumps(value)}\n"

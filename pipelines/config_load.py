@@ -97,7 +97,7 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
         if _SERVICE_LINK.fullmatch(name):
             continue
         # NAME is a cluster like any other, so one pattern serves the declared names too
-        cluster = re.fullmatch(rf"({PREFIX}CLUSTERS__)(.+)(__[A-Z]+)", name, re.DOTALL)
+        cluster = re.fullmatch(rf"({PREFIX}CLUSTERS__)(.+)(__[A-Z][A-Z_]*)", name, re.DOTALL)
         option = known.get(f"{cluster[1]}NAME{cluster[3]}" if cluster else name)
         if option is None:
             near = difflib.get_close_matches(name.upper()[:100], known, n=1, cutoff=0)[0]

@@ -120,7 +120,7 @@ class LocalStore:
 def open_store(
     archive: str,
     *,
-    s3_endpoint: str | None = None,
+    endpoint: str | None = None,
     region: str | None = None,
     expected_bucket_owner: str | None = None,
 ) -> ObjectStore:
@@ -128,7 +128,7 @@ def open_store(
 
     Args:
         archive: s3://bucket/prefix, or a folder.
-        s3_endpoint: another S3 server, on this machine only; without meaning for a folder.
+        endpoint: another server, on this machine only; without meaning for a folder.
         expected_bucket_owner: the account, 12 digits, that must own the bucket.
     Raises:
         ConfigError: the name, the owner, the endpoint or the region cannot be used, or there are no credentials.
@@ -146,7 +146,7 @@ def open_store(
     # Here and not above: a night in a folder never loads boto3
     from pipelines.aws import s3, session
 
-    client = session.client("s3", region=region, endpoint_url=s3_endpoint)
+    client = session.client("s3", region=region, endpoint_url=endpoint)
     return s3.S3Store(client, bucket, prefix, expected_bucket_owner)
 
 

@@ -7,14 +7,25 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Whole lines of one source object; `offset` is where they start in its inflated bytes."""
+    """Whole lines of one source object; `offset` is where they start in its inflated bytes.
+
+    Where an envelope was taken off, `data` holds the events alone, one a line, and `starts` says where each
+    line's event stood: (lines,), in inflated bytes counted from `offset`, ascending."""
 
     source: str
     offset: int
     data: bytes
+    starts: NDArray[np.int64] | None = None
+    raw: bool = True
+    """Are the lines as the API server wrote them? Of others no length is archived."""
+    skipped: int = 0
+    """Messages passed over: health probes of the delivery, lines of other logs in the same group."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,10 @@ class SourceObject(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """Objects to read, in order, and the names passed over because they do not look like logs."""
+    """Objects to read, in order, and the names passed over because they do not look like logs.
+
+    `notices` says what the source cannot show of the asked nights, one sentence each."""
 
     objects: tuple[SourceObject, ...]
     ignored: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()

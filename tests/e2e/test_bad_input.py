@@ -91,7 +91,7 @@ USAGE: dict[str, tuple[list[object], tuple[str, ...]]] = {
     "no config": (command("--config", "absent.toml"), ("absent.toml", "no such file")),
     "endpoint elsewhere": (
         command("--config", "endpoint.toml", archive="s3://bucket/x"),
-        ("aws.s3_endpoint", "loopback"),
+        ("aws.endpoint", "loopback"),
     ),
 }
 
@@ -100,7 +100,7 @@ USAGE: dict[str, tuple[list[object], tuple[str, ...]]] = {
 def test_usage_and_configuration_are_refused(arguments: list[object], said: tuple[str, ...]) -> None:
     Path("unknown.toml").write_text("[forest]\ntres = 3\n")
     Path("broken.toml").write_text("forest = = 3\n")
-    Path("endpoint.toml").write_text('[aws]\ns3_endpoint = "http://192.0.2.1:9000"\n')
+    Path("endpoint.toml").write_text('[aws]\nendpoint = "http://192.0.2.1:9000"\n')
     Path("notes.txt").write_text("no log")
     refused(auditforest(*arguments), Exit.USAGE, *said)
     assert nothing_committed(Path("archive"))

@@ -38,7 +38,18 @@ WORDS = {
     "forest.engine": ("rrcf", "compiled", "rrcf"),
     "parse.memory_limit": ("2GB", "512MB", "64GB"),
     "aws.region": ("us-west-2", "eu-central-1", "ap-south-1"),
-    "aws.s3_endpoint": ("http://127.0.0.1:9000", "https://localhost:1", "http://[::1]:65535"),
+    "aws.endpoint": ("http://127.0.0.1:9000", "https://localhost:1", "http://[::1]:65535"),
+    "aws.kms_key": ("alias/auditforest", "1234abcd-12ab", "arn:aws:kms:us-west-2:123456789012:key/1a"),
+    "export.bulk_destination": ("s3://acme-exports/bulk", "s3://acme", "s3://a.b/c/"),
+    "clusters.prod-usw2.region": ("us-west-2", "eu-central-1", "ap-south-1"),
+    "clusters.prod-usw2.log_group": ("/aws/eks/a/cluster", "x", "/a/b"),
+    "clusters.prod-usw2.role_arn": (
+        "arn:aws:iam::123456789012:role/a",
+        "arn:aws-cn:iam::123456789012:role/b/c",
+        "arn:aws:iam::000000000000:role/d",
+    ),
+    "clusters.prod-usw2.external_id": ("ab", "a:b/c", "x-1"),
+    "clusters.prod-usw2.source_bucket_owner": ("123456789012", "000000000000", "012345678901"),
     "aws.expected_bucket_owner": ("123456789012", "000000000000", "012345678901"),
     "clusters.prod-usw2.source": ("data/sample", "s3://acme-audit/x", "cloudwatch"),
     "clusters.prod-usw2.archive": ("build/demo", "s3://acme-archive", "/var/lib/ünï ?x"),
@@ -288,12 +299,12 @@ def test_a_named_file_replaces_the_default_one() -> None:
         "http://localhost@evil.example",
     ],
 )
-def test_an_s3_endpoint_off_this_machine_is_refused(url: str) -> None:
-    assert "expected http:// or https://, a loopback address" in refused({"aws.s3_endpoint": url})
+def test_an_endpoint_off_this_machine_is_refused(url: str) -> None:
+    assert "expected http:// or https://, a loopback address" in refused({"aws.endpoint": url})
 
 
 def test_credentials_in_an_address_are_not_repeated() -> None:
-    message = refused({"aws.s3_endpoint": "http://key:hun/ter2@127.0.0.1:9000/?X-Amz-Signature=hunter2"})
+    message = refused({"aws.endpoint": "http://key:hun/ter2@127.0.0.1:9000/?X-Amz-Signature=hunter2"})
     assert "hun" not in message
     assert "found 'http://...@127.0.0.1:9000/?...'" in message
 

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.parse import Batch, masked, parse
-from pipelines.sources import files
-from pipelines.sources.files import LongLine, SourceFile, reading
+from pipelines.sources import stored
+from pipelines.sources.base import LongLine
+from pipelines.sources.files import SourceFile
 
 GOOD = [event(audit_id=f"good-{i}") for i in range(50)]
 BEFORE = b"".join(line(e) for e in GOOD[:25])
@@ -145,7 +146,7 @@ def read(connection: Any, tmp_path: Path) -> Read:
     def whole(stored: bytes) -> Ended:
         ended, path = Ended(), tmp_path / "audit.log"
         path.write_bytes(stored)
-        with reading(SourceFile(path, "audit.log")) as stream:
+        with SourceFile(path, "audit.log").open() as stream:
             for batch in stream.batches():
                 if isinstance(batch, Batch):
                     parsed = parse(connection, batch)
@@ -235,8 +236,8 @@ def test_pretty_printed_json_is_quarantined_line_by_line(read: Read) -> None:
 def test_a_line_too_long_is_told_by_offset_length_and_hash(
     read: Read, monkeypatch: pytest.MonkeyPatch, chunk: int, end: bytes
 ) -> None:
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", 1000)
-    monkeypatch.setattr(files, "_BATCH_BYTES", chunk)
+    monkeypatch.setattr(stored, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(stored, "_BATCH_BYTES", chunk)
     few = b"".join(line(e) for e in GOOD[:2])
     long = line(event(agent="x" * 5000)).rstrip()
     data = few + long + end + (few if end else b"")
@@ -250,8 +251,8 @@ def test_a_line_too_long_is_told_by_offset_length_and_hash(
 
 
 def test_two_lines_too_long_cost_nothing_between_and_after_them(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", 1000)
-    monkeypatch.setattr(files, "_BATCH_BYTES", 700)
+    monkeypatch.setattr(stored, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(stored, "_BATCH_BYTES", 700)
     long = b"x" * 3000 + b"\n"
     ended = read(long + long + line(GOOD[0]) + long + b"\n" + line(GOOD[1]))
     assert [x.offset for x in ended.long] == [0, 3001, 6002 + len(line(GOOD[0]))]
@@ -259,16 +260,16 @@ def test_two_lines_too_long_cost_nothing_between_and_after_them(read: Read, monk
 
 
 def test_a_line_as_long_as_allowed_is_read(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_BATCH_BYTES", 256)
+    monkeypatch.setattr(stored, "_BATCH_BYTES", 256)
     longest = line(GOOD[0])
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", len(longest) - 1)
+    monkeypatch.setattr(stored, "MAX_LINE_BYTES", len(longest) - 1)
     assert read(longest + longest).good == ["good-0", "good-0"]
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", len(longest) - 2)
+    monkeypatch.setattr(stored, "MAX_LINE_BYTES", len(longest) - 2)
     assert len(read(longest + longest).long) == 2
 
 
 def test_lines_by_the_million_are_read_in_batches(monkeypatch: pytest.MonkeyPatch, read: Read) -> None:
-    monkeypatch.setattr(files, "_BATCH_LINES", 7)
+    monkeypatch.setattr(stored, "_BATCH_LINES", 7)
     data = b"\n" * 20 + BEFORE + b"x\n" * 5 + AFTER
     ended = read(data)
     assert ended.good == [e["auditID"] for e in GOOD]

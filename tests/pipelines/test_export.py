@@ -27,7 +27,7 @@ from pipelines.engine import engine
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
-from pipelines.sources.files import SourceFile, reading
+from pipelines.sources.files import SourceFile
 from pipelines.stages.export import SCHEMA, Exported, export
 from pipelines.stages.staging import Ended
 from pipelines.store import ObjectStore
@@ -407,11 +407,12 @@ def test_a_back_fill_puts_every_event_under_the_night_of_its_stage(
     ]
     made = [line(event(at=f"{SECOND}T12:00:00Z", stageTimestamp=stamp)) for stamp in stamps]
     read: list[str] = []
+    opened = SourceFile.open
 
     @contextmanager
     def counted(file: Any) -> Iterator[Any]:
         read.append(file.name)
-        with reading(file) as stream:
+        with opened(file) as stream:
             yield stream
 
     monkeypatch.setattr(SourceFile, "open", counted)

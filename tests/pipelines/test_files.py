@@ -17,8 +17,9 @@ from builders import event, line, lines
 
 from pipelines.errors import ConfigError, DataError, Exit
 from pipelines.parse import Batch
-from pipelines.sources import files
-from pipelines.sources.files import ENDINGS, LongLine, SourceFile, reading, select
+from pipelines.sources import stored
+from pipelines.sources.base import LongLine
+from pipelines.sources.files import ENDINGS, SourceFile, select
 
 LOG = lines(event() for _ in range(20))
 
@@ -42,7 +43,7 @@ def chosen(source: Path | str) -> list[str]:
 
 
 def read(path: Path) -> list[Batch]:
-    with reading(SourceFile(path, path.name)) as stream:
+    with SourceFile(path, path.name).open() as stream:
         return [b for b in stream.batches() if isinstance(b, Batch)]
 
 
@@ -248,7 +249,7 @@ def test_an_empty_file_has_no_lines(tmp_path: Path, data: bytes, pack: Callable[
 def test_batches_are_the_file_cut_at_line_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, chunk: int
 ) -> None:
-    monkeypatch.setattr(files, "_BATCH_BYTES", chunk)
+    monkeypatch.setattr(stored, "_BATCH_BYTES", chunk)
     put(tmp_path, "a.log", data=data)
     batches = read(tmp_path / "a.log")
     assert b"".join(b.data for b in batches) == data
@@ -278,11 +279,11 @@ STORED: dict[str, bytes] = {
 def test_hash_and_size_of_a_reading_are_those_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", 2000)
-    monkeypatch.setattr(files, "_BATCH_BYTES", 1500)
+    monkeypatch.setattr(stored, "MAX_LINE_BYTES", 2000)
+    monkeypatch.setattr(stored, "_BATCH_BYTES", 1500)
     put(tmp_path, "a.log", data=data)
     file = SourceFile(tmp_path / "a.log", "a.log")
-    with reading(file) as stream:
+    with file.open() as stream:
         for _ in stream.batches():
             pass
         assert (stream.sha256, stream.stored_bytes) == (sha256(data).hexdigest(), len(data))
@@ -290,11 +291,11 @@ def test_hash_and_size_of_a_reading_are_those_of_the_file(
 
 
 def test_a_bomb_of_one_line_is_measured_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", 100_000)
-    monkeypatch.setattr(files, "_BATCH_BYTES", 50_000)
+    monkeypatch.setattr(stored, "MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr(stored, "_BATCH_BYTES", 50_000)
     bomb = bytes(30_000_000)
     put(tmp_path, "a.log.gz", data=gz(bomb + b"\n" + LOG))
-    with reading(SourceFile(tmp_path / "a.log.gz", "a")) as stream:
+    with SourceFile(tmp_path / "a.log.gz", "a").open() as stream:
         first, *rest = stream.batches()
     assert isinstance(first, LongLine)
     assert (first.length, first.sha256, len(first.start)) == (len(bomb), sha256(bomb).hexdigest(), 4096)

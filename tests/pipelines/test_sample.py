@@ -19,7 +19,7 @@ from pipelines.body_facts import FACTS
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.parse import Batch, parse
-from pipelines.sources.files import SourceFile, reading, select
+from pipelines.sources.files import SourceFile, select
 
 DATA = Path(__file__).parents[2] / "data"
 SAMPLE = DATA / "sample"
@@ -28,7 +28,7 @@ FILES = [f"audit-prod-usw2-{night}.ndjson.zst" for night in NIGHTS]
 
 
 def night_lines(name: str) -> Iterator[bytes]:
-    with reading(SourceFile(SAMPLE / name, name)) as stream:
+    with SourceFile(SAMPLE / name, name).open() as stream:
         for batch in stream.batches():
             assert isinstance(batch, Batch)
             yield from batch.data.splitlines(keepends=True)
@@ -80,7 +80,7 @@ def test_a_request_body_stays_only_where_a_fact_is_read_from_it(sample: dict[str
 
 
 def test_every_line_of_the_labelled_night_is_a_row() -> None:
-    with engine(ParseConfig()) as made, reading(SourceFile(SAMPLE / FILES[-1], "a")) as stream:
+    with engine(ParseConfig()) as made, SourceFile(SAMPLE / FILES[-1], "a").open() as stream:
         for batch in stream.batches():
             assert isinstance(batch, Batch)
             parsed = parse(made, batch)

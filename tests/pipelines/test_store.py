@@ -485,7 +485,7 @@ def test_an_empty_listing_that_is_no_listing_is_an_error_of_the_store(scripted: 
 
 def test_a_name_opens_its_store(bucket: str, moto: str, tmp_path: Path) -> None:
     for archive in (str(tmp_path / "archive"), f"s3://{bucket}/a/b", f"s3://{bucket}/a/b/", f"s3://{bucket}"):
-        store = open_store(archive, s3_endpoint=moto, region="us-east-1", expected_bucket_owner=OWNER)
+        store = open_store(archive, endpoint=moto, region="us-east-1", expected_bucket_owner=OWNER)
         assert store.url == archive.removesuffix("/")
         assert store.put_new(KEY, b"x")
         assert store.get(KEY) == b"x"
@@ -536,7 +536,7 @@ def test_an_endpoint_on_this_machine_is_taken(endpoint: str) -> None:
 )  # fmt: skip
 def test_an_endpoint_on_another_machine_is_a_usage_error(endpoint: str) -> None:
     with pytest.raises(ConfigError, match="loopback") as refused:
-        open_store("s3://bucket/a", region="us-east-1", s3_endpoint=endpoint)
+        open_store("s3://bucket/a", region="us-east-1", endpoint=endpoint)
     assert "hunter2" not in str(refused.value)
 
 
