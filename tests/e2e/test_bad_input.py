@@ -286,7 +286,7 @@ def test_an_s3_that_does_not_answer_is_worth_a_retry(night: Path, monkeypatch: p
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        ended = nightly(night, "s3://bucket/audit", FIRST, AUDITFOREST_AWS__S3_ENDPOINT=endpoint)
+        ended = nightly(night, "s3://bucket/audit", FIRST, AUDITFOREST_AWS__ENDPOINT=endpoint)
     refused(ended, Exit.TRANSIENT, "s3://bucket/audit", "run again")
 
 

@@ -183,7 +183,7 @@ def test_running_a_night_again_in_s3_adds_its_record_and_nothing_else(moto: str,
             source,
             "s3://again/audit",
             *NIGHTS[:2],
-            AUDITFOREST_AWS__S3_ENDPOINT=moto,
+            AUDITFOREST_AWS__ENDPOINT=moto,
             AUDITFOREST_HISTORY__NIGHTS="2",
         )
 
