@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+S3_SERVERS ?= moto swift rgw
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock golden clean
+.PHONY: help setup demo test test-s3 sweep lint lock golden clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 setup: $(READY) ## make .venv from the hashed lock, when it is missing or older than the lock
 
@@ -27,14 +28,22 @@ demo: $(READY) ## rank the sample's last night; no AWS, no configuration
 test: lint ## lint, then every test
 	$(BIN)/python -m pytest -q -n auto
 
+test-s3: $(READY) ## the archive on real S3 servers, installed below build/; S3_SERVERS="moto swift" leaves Ceph out
+	@PYTHONPATH=tests $(BIN)/python -m real_s3.install $(S3_SERVERS)
+	S3_SERVERS="$(S3_SERVERS)" $(BIN)/python -m pytest -q tests/real_s3
+
+sweep: $(READY) ## every fault at every call of a night, hours; table in build/sweep.txt (SWEEP=kinds is shorter)
+	SWEEP=$(or $(SWEEP),all) $(BIN)/python -m pytest -q tests/sweep/test_sweep_whole.py -n 2
+
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-cache --no-logo
 
-lock: $(READY) ## refresh requirements.lock: universal, hashed, without a URL
+lock: $(READY) ## refresh the locks: universal, hashed, without a URL
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links tests/real_s3/swift.in -o tests/real_s3/swift.lock
 
 golden: $(READY) ## rewrite the golden files after a meant change
 	$(BIN)/python -m pytest -q --golden tests/e2e/test_golden.py

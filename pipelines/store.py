@@ -6,31 +6,20 @@ same claims to both stores."""
 from __future__ import annotations
 
 import errno
-import os
+import hashlib
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
-from pipelines.errors import AwsError, ConfigError
+from pipelines.disk import disk, files_under, new_file, same, written_beside
+from pipelines.errors import ConfigError
 from pipelines.keys import check_key, check_prefix, is_key
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _BUCKET = re.compile(r"(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_TEMPORARY = ".tmp-"
-
+_CHUNK = 1 << 20
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-_MENDS = {
-    errno.EACCES: "give this user the right to read and write there",
-    errno.EPERM: "give this user the right to read and write there",
-    errno.EROFS: "mount it for writing, or name another folder",
-    errno.ENOSPC: "free some space, then run again",
-    errno.EDQUOT: "raise the quota or free some space, then run again",
-    errno.ENOTDIR: "the archive and its tables are folders; name another archive",
-    errno.EISDIR: "a folder stands where an object belongs; move it away",
-}
 
 
 class ObjectStore(Protocol):
@@ -65,6 +54,32 @@ class ObjectStore(Protocol):
         For people and for checks: what is committed is decided by get alone.
         """
 
+    def upload(self, key: str, path: Path) -> bool:
+        """Whether exactly the file's bytes now stand under the key, whoever wrote them; never changes an object.
+
+        As put_new, of which one writer gets True, but in the same memory whatever the file's size.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+
+    def download(self, key: str, path: Path) -> str | None:
+        """SHA-256 in hex of the object, which now stands whole in a new file; None, and no file, when there is none.
+
+        In the same memory whatever the object's size; a call that raises leaves no file.
+
+        Raises:
+            DataError: the object arrives damaged each time it is asked for.
+            OSError: there is such a file already, or it cannot be written.
+        """
+
+    def probe(self) -> None:
+        """Asks whether the store can keep the promise of put_new; for one that is not known to. At most 2 requests.
+
+        Raises:
+            ConfigError: it cannot: a write that must not replace anything replaced an object.
+        """
+
 
 class LocalStore:
     """An archive in a folder, which the first write creates."""
@@ -78,19 +93,57 @@ class LocalStore:
 
     def get(self, key: str) -> bytes | None:
         path = self._path(key)
-        with _disk(path):
+        with disk(path):
             try:
                 return path.read_bytes()
             except (FileNotFoundError, IsADirectoryError):
                 return None
 
     def put_new(self, key: str, body: bytes) -> bool:
+        return self._linked(self._path(key), BytesIO(body))
+
+    def put(self, key: str, body: bytes) -> None:
         path = self._path(key)
-        with _disk(path), _written_beside(path, body) as temporary:
+        with disk(path), written_beside(path, BytesIO(body)) as temporary:
+            temporary.replace(path)
+
+    def list(self, prefix: str) -> list[str]:
+        folder = self._root / check_prefix(prefix).rpartition("/")[0]
+        with disk(folder):
+            keys = [path.relative_to(self._root).as_posix() for path in files_under(folder)]
+        return sorted(key for key in keys if key.startswith(prefix) and is_key(key))
+
+    def upload(self, key: str, path: Path) -> bool:
+        target = self._path(key)
+        with path.open("rb") as body:
+            return self._linked(target, body)
+
+    def download(self, key: str, path: Path) -> str | None:
+        source = self._path(key)
+        with disk(source):
+            try:
+                body = source.open("rb")
+            except (FileNotFoundError, IsADirectoryError):
+                return None
+        with body, new_file(path) as out:
+            hashed = hashlib.sha256()
+            while chunk := body.read(_CHUNK):
+                hashed.update(chunk)
+                out.write(chunk)
+        return hashed.hexdigest()
+
+    def probe(self) -> None:
+        """Asks nothing: a file system that cannot link refuses the first write."""
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+    def _linked(self, path: Path, body: IO[bytes]) -> bool:
+        with disk(path), written_beside(path, body) as temporary:
             try:
                 path.hardlink_to(temporary)
             except FileExistsError:  # someone was first, or NFS did our link and lost the answer
-                return path.read_bytes() == body
+                return same(path, temporary)
             except OSError as error:
                 if error.errno not in _NO_HARD_LINKS:
                     raise
@@ -102,20 +155,6 @@ class LocalStore:
                 ) from error
             return True
 
-    def put(self, key: str, body: bytes) -> None:
-        path = self._path(key)
-        with _disk(path), _written_beside(path, body) as temporary:
-            temporary.replace(path)
-
-    def list(self, prefix: str) -> list[str]:
-        folder = self._root / check_prefix(prefix).rpartition("/")[0]
-        with _disk(folder):
-            keys = [path.relative_to(self._root).as_posix() for path in _files_under(folder)]
-        return sorted(key for key in keys if key.startswith(prefix) and is_key(key))
-
-    def _path(self, key: str) -> Path:
-        return self._root / check_key(key)
-
 
 def open_store(
     archive: str,
@@ -123,6 +162,7 @@ def open_store(
     endpoint: str | None = None,
     region: str | None = None,
     expected_bucket_owner: str | None = None,
+    kms_key: str | None = None,
 ) -> ObjectStore:
     """The store an archive's name stands for; nothing is read or created yet.
 
@@ -130,6 +170,7 @@ def open_store(
         archive: s3://bucket/prefix, or a folder.
         endpoint: another server, on this machine only; without meaning for a folder.
         expected_bucket_owner: the account, 12 digits, that must own the bucket.
+        kms_key: id, alias or ARN of the KMS key that encrypts what is written; None leaves it to the bucket.
     Raises:
         ConfigError: the name, the owner, the endpoint or the region cannot be used, or there are no credentials.
     """
@@ -147,7 +188,7 @@ def open_store(
     from pipelines.aws import s3, session
 
     client = session.client("s3", region=region, endpoint_url=endpoint)
-    return s3.S3Store(client, bucket, prefix, expected_bucket_owner)
+    return s3.S3Store(client, bucket, prefix, expected_bucket_owner, kms_key)
 
 
 def _bucket_and_prefix(archive: str) -> tuple[str, str]:
@@ -163,60 +204,3 @@ def _bucket_and_prefix(archive: str) -> tuple[str, str]:
             f"joined by '/', expected"
         )
     return bucket, prefix
-
-
-@contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    """Turns what the system refuses inside into an AwsError that names the path."""
-    try:
-        yield
-    except OSError as error:
-        found = (error.strerror or type(error).__name__).lower()
-        mend = _MENDS.get(error.errno or 0, "look at the disk or the mount, then run again")
-        raise AwsError(f"{path}: {found}; {mend}") from error
-
-
-@contextmanager
-def _written_beside(path: Path, body: bytes) -> Iterator[Path]:
-    """A durable file with these bytes in the folder of the path; gone at the end, the folder's entries durable."""
-    _make(path.parent)
-    temporary = path.with_name(_TEMPORARY + secrets.token_hex(8))
-    try:
-        with temporary.open("xb") as out:
-            out.write(body)
-            out.flush()
-            os.fsync(out.fileno())
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _make(folder: Path) -> None:
-    """Creates the folder and those above it, each entry durable before the next."""
-    if folder.is_dir():
-        return
-    _make(folder.parent)
-    try:
-        folder.mkdir(exist_ok=True)
-    except FileExistsError as error:  # and no folder
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
-    _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _files_under(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            raise error
-
-    for parent, _, names in os.walk(folder, onerror=refuse):
-        for name in names:
-            yield Path(parent, name)

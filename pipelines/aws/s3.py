@@ -1,18 +1,24 @@
 """S3Store: an archive under one prefix of one bucket.
 
-Every read and write of S3 goes through it, so that the bucket's owner is checked on each.
-tests/pipelines/test_store.py runs it against a server on loopback."""
+Every read and write of S3 goes through it, so that the bucket's owner is checked on each. An object is written by one
+PutObject, which has one winner; multipart uploads would leave parts behind, and some stores forget their conditions.
+tests/pipelines/test_store*.py run it against servers on loopback, tests/real_s3 against two real ones."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from hashlib import file_digest
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError, ResponseStreamingError
 
-from pipelines.aws.session import explained
-from pipelines.errors import AwsError, DataError
+from pipelines.aws.arrival import Arrival, TornError
+from pipelines.aws.session import BROKEN, explained
+from pipelines.disk import new_file
+from pipelines.errors import AwsError, ConfigError, DataError
 from pipelines.keys import check_key, check_prefix, is_key
 
 if TYPE_CHECKING:
@@ -20,8 +26,11 @@ if TYPE_CHECKING:
 
 _ROUNDS = 6
 _FIRST_PAUSE_S = 0.1
-_RACE_STATUS = (409, 412)
-_TORN = (IncompleteReadError, ResponseStreamingError, FlexibleChecksumError)
+_CHUNK = 1 << 20
+_OK, _CONFLICT, _PRECONDITION_FAILED, _RANGE_UNSATISFIABLE = 200, 409, 412, 416
+_PROBE = "_probe-if-none-match"
+_PROBES = (b"One of two objects written", b"The other of two objects written")
+_TORN = (IncompleteReadError, ResponseStreamingError, FlexibleChecksumError, *BROKEN)
 _MENDS = {
     "NoSuchBucket": "create the bucket, or correct the name of the archive",
     # Without s3:ListBucket a missing object is answered like this too
@@ -30,6 +39,9 @@ _MENDS = {
         "kms:GenerateDataKey on its key; a bucket of another account than the expected owner is refused as well"
     ),
     "InvalidObjectState": "restore the object from its cold storage class, and spare the archive in lifecycle rules",
+    "EntityTooLarge": "5 GB is the most that one object can take",
+    "KMS.NotFoundException": "correct kms_key under [aws]; its key lies in the bucket's region",
+    "KMS.DisabledException": "enable the key, or name another as kms_key under [aws]",
 }
 
 
@@ -42,6 +54,7 @@ class S3Store:
         bucket: str,
         prefix: str = "",
         expected_bucket_owner: str | None = None,
+        kms_key: str | None = None,
         *,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -49,6 +62,7 @@ class S3Store:
         Args:
             prefix: a key, or "" for the whole bucket.
             expected_bucket_owner: sent with every request, so that a bucket lost to another account is refused.
+            kms_key: id, alias or ARN, sent with every write; None leaves encryption to the bucket's default.
             pause: waits that many seconds between the rounds of one call.
         """
         self._client = client
@@ -57,6 +71,9 @@ class S3Store:
         self._bucket: dict[str, Any] = {"Bucket": bucket}
         if expected_bucket_owner is not None:
             self._bucket["ExpectedBucketOwner"] = expected_bucket_owner
+        self._encryption: dict[str, Any] = {}
+        if kms_key is not None:
+            self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
 
     @property
     def url(self) -> str:
@@ -68,12 +85,9 @@ class S3Store:
             for _ in self._rounds():
                 try:
                     return self._read(key)
-                except _TornError:
+                except TornError:
                     continue
-        raise DataError(
-            f"{where}: a damaged body in each of {_ROUNDS} answers; look for a proxy on the way, and compare the "
-            f"object's checksum"
-        )
+        raise self._damaged(key)
 
     def put_new(self, key: str, body: bytes) -> bool:
         with explained(self._where(key), _MENDS):
@@ -104,6 +118,39 @@ class S3Store:
                 names += [entry["Key"] for entry in page.get("Contents", [])]
         return sorted(key for key in (name.removeprefix(self._folder) for name in names) if is_key(key))
 
+    def upload(self, key: str, path: Path) -> bool:
+        with explained(self._where(key), _MENDS):
+            for _ in self._rounds():
+                with path.open("rb") as body:
+                    if self._written(key, body, IfNoneMatch="*"):
+                        return True
+                    standing = self._streamed(key, None)
+                    if standing is not None:
+                        body.seek(0)
+                        return standing == file_digest(body, "sha256").hexdigest()
+        raise self._contested(key)
+
+    def download(self, key: str, path: Path) -> str | None:
+        check_key(key)
+        with new_file(path) as out, explained(self._where(key), _MENDS):
+            digest = self._streamed(key, out)
+        if digest is None:
+            path.unlink()
+        return digest
+
+    def probe(self) -> None:
+        where = self._where(_PROBE)
+        with explained(where, _MENDS):
+            # One fixed key: nothing here may delete, so a key for each run would litter the archive
+            answers = [self._answer(_PROBE, body, IfNoneMatch="*") for body in _PROBES]
+        if answers[-1] == _OK:
+            raise ConfigError(
+                f"{where}: this store wrote over an object in spite of If-None-Match, where 412 was expected: two "
+                f"runs at once would lose events; name an archive in a store that heeds it, or a folder"
+            )
+        if answers[-1] != _PRECONDITION_FAILED:
+            raise AwsError(f"{where}: no clear answer to If-None-Match; look for a proxy on the way, then run again")
+
     def _where(self, key: str) -> str:
         return f"{self.url}/{key}"
 
@@ -121,24 +168,70 @@ class S3Store:
         except self._client.exceptions.NoSuchKey:
             return None
         except _TORN as error:
-            raise _TornError from error
+            raise TornError from error
+        except ClientError as error:
+            _refuse_nameless(error)
+            raise
         # A proxy's page has status 200 and a length that fits, but no ETag
         if "ETag" not in answer or answer.get("ContentLength") != len(body):
-            raise _TornError
+            raise TornError
         return body
 
-    def _written(self, key: str, body: bytes, **condition: Any) -> bool:
+    def _streamed(self, key: str, out: BinaryIO | None) -> str | None:
+        """SHA-256 in hex of the whole object, its bytes written to out; None when there is none."""
+        arrival = Arrival(out)
+        for _ in self._rounds():
+            try:
+                return self._arrived(key, arrival)
+            except TornError:
+                continue
+        raise self._damaged(key)
+
+    def _arrived(self, key: str, arrival: Arrival) -> str | None:
+        name = self._folder + check_key(key)
+        try:
+            answer = self._client.get_object(**self._bucket, Key=name, **arrival.rest())
+            with closing(answer["Body"]) as body:
+                arrival.expect(answer)
+                for chunk in body.iter_chunks(_CHUNK):
+                    arrival.take(chunk)
+            return arrival.whole()
+        except self._client.exceptions.NoSuchKey:
+            return None
+        except _TORN as error:
+            raise TornError from error
+        except ClientError as error:
+            # Another object stands there since the body tore
+            if arrival.begun and _status(error) in (_PRECONDITION_FAILED, _RANGE_UNSATISFIABLE):
+                arrival.forget()
+                raise TornError from error
+            _refuse_nameless(error)
+            raise
+
+    def _written(self, key: str, body: bytes | IO[bytes], **condition: Any) -> bool:
         """Whether the store says so itself; False: a race, or an answer that is not the store's."""
+        return self._answer(key, body, **condition) == _OK
+
+    def _answer(self, key: str, body: bytes | IO[bytes], **condition: Any) -> int | None:
+        """200: written; 409 or 412: not; None: an answer that is not the store's."""
         name = self._folder + check_key(key)
         try:
             answer = self._client.put_object(
-                **self._bucket, Key=name, Body=body, ChecksumAlgorithm="SHA256", **condition
+                **self._bucket, **self._encryption, Key=name, Body=body, ChecksumAlgorithm="SHA256", **condition
             )
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in _RACE_STATUS:
-                return False
+            if _status(error) in (_CONFLICT, _PRECONDITION_FAILED):
+                return _status(error)
             raise
-        return "ETag" in answer
+        except BROKEN:
+            return None
+        return _OK if "ETag" in answer else None
+
+    def _damaged(self, key: str) -> DataError:
+        return DataError(
+            f"{self._where(key)}: a damaged body in each of {_ROUNDS} answers; look for a proxy on the way, and "
+            f"compare the object's checksum"
+        )
 
     def _contested(self, key: str) -> AwsError:
         return AwsError(
@@ -147,5 +240,15 @@ class S3Store:
         )
 
 
-class _TornError(Exception):
-    """The body that came is not the object."""
+def _status(error: ClientError) -> int:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def _refuse_nameless(error: ClientError) -> None:
+    """A missing object is called NoSuchKey; a bare 404 is a proxy's, or an answer of which the body was lost.
+
+    Raises:
+        TornError: it is one.
+    """
+    if error.response["Error"].get("Code") == "404":
+        raise TornError from error

@@ -16,7 +16,7 @@ from pipelines.cli import main
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
-TARGETS = ("setup", "demo", "test", "lint", "lock", "golden", "clean")
+TARGETS = ("setup", "demo", "test", "test-s3", "sweep", "lint", "lock", "golden", "clean")
 
 
 @pytest.mark.parametrize("package", ["pipelines", "features", "models"])
@@ -67,6 +67,6 @@ def test_make_alone_lists_the_targets() -> None:
     done = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
-    listed = re.findall(r"^ *make ([a-z]+) +\S", done.stdout, re.MULTILINE)
+    listed = re.findall(r"^ *make ([a-z0-9-]+) +\S", done.stdout, re.MULTILINE)
     assert [target for target in listed if target != "help"] == list(TARGETS)
     assert done.stderr == ""

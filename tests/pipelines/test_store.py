@@ -1,4 +1,6 @@
-"""The claims of ObjectStore, put to a folder and to S3 alike; then what only one of them can suffer."""
+"""The claims of ObjectStore, put to a folder and to S3 alike; then what only one of them can suffer.
+
+test_store_wire.py looks at S3Store's requests, test_store_torn.py gives it answers that no store means."""
 
 from __future__ import annotations
 
@@ -7,37 +9,27 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from hashlib import sha256
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from s3_server import Answer, scripted_server
+from real_s3.test_claims import CALLS, KEY, StoreClaims, winners
 
 from pipelines.aws.s3 import S3Store
 from pipelines.aws.session import client
-from pipelines.errors import AwsError, ConfigError, DataError
+from pipelines.errors import AwsError, ConfigError
 from pipelines.store import LocalStore, ObjectStore, open_store
 
 OWNER = "123456789012"
-KEY = "events/cluster=prod/date=2026-11-22/part-0.parquet"
-COMMIT = "events/cluster=prod/date=2026-11-22/_commit-1.json"
 REFUSED = ("", "..", ".", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a\\b", "a b", "a\n", "é", ".tmp-1", "a/.b")
 
-CALLS: dict[str, Callable[[ObjectStore], object]] = {
-    "get": lambda store: store.get(KEY),
-    "put_new": lambda store: store.put_new(KEY, b"x"),
-    "put": lambda store: store.put(KEY, b"x"),
-    "list": lambda store: store.list("events/"),
-}
+Call = Callable[[ObjectStore, Path], object]
+
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
@@ -54,107 +46,31 @@ def bucket(s3: Any) -> str:
     return name
 
 
-@pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    if request.param == "local":
-        return LocalStore(tmp_path / "deep" / "archive")
-    return S3Store(request.getfixturevalue("s3"), request.getfixturevalue("bucket"), "deep/archive")
-
-
-@pytest.fixture
-def scripted() -> Iterator[Callable[..., tuple[S3Store, list[str]]]]:
-    """Makes a store over a server that gives these answers, and the methods it was asked; pauses take no time."""
-    with ExitStack() as stack:
-
-        def make(*answers: Answer) -> tuple[S3Store, list[str]]:
-            endpoint, asked = stack.enter_context(scripted_server(*answers))
-            made = stack.enter_context(closing(client("s3", region=None, endpoint_url=endpoint, attempts=1)))
-            return S3Store(made, "bucket", pause=lambda _: None), asked
-
-        yield make
-
-
 # Both stores
 
 
-def test_what_was_put_is_got(store: ObjectStore) -> None:
-    body = bytes(range(256)) * 4096
-    assert store.put_new(KEY, body)
-    store.put(COMMIT, b"")
-    assert store.get(KEY) == body
-    assert store.get(COMMIT) == b""
-
-
-def test_a_missing_key_is_none(store: ObjectStore) -> None:
-    assert store.get(KEY) is None
-    store.put(KEY, b"x")
-    assert store.get(COMMIT) is None
-    assert store.get("events") is None
-
-
-def test_the_same_bytes_twice_are_true_twice(store: ObjectStore) -> None:
-    assert store.put_new(KEY, b"one")
-    assert store.put_new(KEY, b"one")
-    assert store.get(KEY) == b"one"
-
-
-def test_other_bytes_are_false_and_leave_the_first(store: ObjectStore) -> None:
-    assert store.put_new(KEY, b"one")
-    assert not store.put_new(KEY, b"two")
-    assert not store.put_new(KEY, b"")
-    assert store.get(KEY) == b"one"
+class TestBothStores(StoreClaims):
+    """A folder and moto."""
 
 
 def test_one_of_eight_writers_wins(store: ObjectStore) -> None:
-    bodies = [f"writer {number}".encode() * 1000 for number in range(8)]
     for generation in range(5):
-        key, gate = f"events/_commit-{generation}.json", threading.Barrier(len(bodies))
-
-        def write(body: bytes, key: str = key, gate: threading.Barrier = gate) -> bool:
-            gate.wait()
-            return store.put_new(key, body)
-
-        with ThreadPoolExecutor(len(bodies)) as writers:
-            won = list(writers.map(write, bodies))
-        assert won.count(True) == 1
-        assert store.get(key) == bodies[won.index(True)]
-
-
-def test_put_replaces(store: ObjectStore) -> None:
-    store.put(KEY, b"a longer body")
-    store.put(KEY, b"short")
-    assert store.get(KEY) == b"short"
-
-
-def test_a_reader_sees_no_mixture_while_put_replaces(store: ObjectStore) -> None:
-    bodies = {bytes([letter]) * 200_000 for letter in b"ab"}
-    store.put(KEY, min(bodies))
-    seen = set()
-    with ThreadPoolExecutor(1) as writer:
-        writing = writer.submit(lambda: [store.put(KEY, body) for _ in range(10) for body in bodies])
-        while not writing.done():
-            seen.add(store.get(KEY))
-        writing.result()
-    assert seen <= bodies
-
-
-def test_list_is_sorted_and_begins_with_the_prefix(store: ObjectStore) -> None:
-    assert store.list("") == []
-    keys = ["events/b", "events/a/2", "events/a/10", "events-old/a", "items/a", "events/a_"]
-    for key in keys:
-        store.put(key, b"x")
-    assert store.list("") == sorted(keys)
-    assert store.list("events/") == ["events/a/10", "events/a/2", "events/a_", "events/b"]
-    assert store.list("events/a/1") == ["events/a/10"]
-    assert store.list("even") == sorted(key for key in keys if key.startswith("even"))
-    assert store.list("nothing/") == []
+        (body,) = winners(store, f"events/_commit-{generation}.json")
+        assert store.get(f"events/_commit-{generation}.json") == body
 
 
 @pytest.mark.parametrize("key", REFUSED, ids=repr)
-def test_a_key_outside_the_rules_is_refused(store: ObjectStore, key: str) -> None:
-    for call in (store.get, lambda key: store.put(key, b"x"), lambda key: store.put_new(key, b"x")):
+def test_a_key_outside_the_rules_is_refused(store: ObjectStore, tmp_path: Path, key: str) -> None:
+    for call in (
+        store.get,
+        lambda key: store.put(key, b"x"),
+        lambda key: store.put_new(key, b"x"),
+        lambda key: store.upload(key, Path(__file__)),
+        lambda key: store.download(key, tmp_path / "copy"),
+    ):
         with pytest.raises(ValueError, match="expected"):
             call(key)
+    assert not (tmp_path / "copy").exists()
 
 
 @pytest.mark.parametrize("prefix", [key for key in REFUSED if key not in ("", "a/")], ids=repr)
@@ -193,6 +109,7 @@ def test_no_temporary_file_stays(tmp_path: Path) -> None:
     store.put_new(KEY, b"x")
     store.put_new(KEY, b"y")
     store.put(KEY, b"z")
+    store.upload(KEY, Path(__file__))
     assert names_beside(tmp_path / KEY) == ["part-0.parquet"]
 
 
@@ -255,14 +172,14 @@ def test_a_new_folder_is_durable_in_its_parent(tmp_path: Path, monkeypatch: pyte
 
 
 @each_call
-def test_a_root_that_is_a_file_is_an_error_of_the_store(tmp_path: Path, call: Callable[[ObjectStore], object]) -> None:
+def test_a_root_that_is_a_file_is_an_error_of_the_store(tmp_path: Path, call: Call) -> None:
     root = tmp_path / "archive"
     root.write_bytes(b"")
     with pytest.raises(AwsError, match=r"archive.*: not a directory; .* are folders; name another archive"):
-        call(LocalStore(root))
+        call(LocalStore(root), tmp_path)
 
 
-@pytest.mark.parametrize("write", ["put_new", "put"])
+@pytest.mark.parametrize("write", ["put_new", "put", "upload"])
 def test_a_full_disk_is_an_error_of_the_store_and_leaves_nothing(
     tmp_path: Path, write: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +189,7 @@ def test_a_full_disk_is_an_error_of_the_store_and_leaves_nothing(
     (tmp_path / KEY).parent.mkdir(parents=True)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(AwsError, match="no space left on device; free some space"):
-        getattr(LocalStore(tmp_path), write)(KEY, b"x")
+        CALLS[write](LocalStore(tmp_path), tmp_path)
     assert names_beside(tmp_path / KEY) == []
 
 
@@ -318,43 +235,7 @@ def test_a_put_new_whose_answer_was_lost_is_still_ours(s3: Any, bucket: str, mot
     assert len(tried) == 2
 
 
-def digest(body: bytes) -> str:
-    return b64encode(sha256(body).digest()).decode()
-
-
-def heard(s3: Any, call: Callable[[ObjectStore], object], store: ObjectStore) -> list[dict[str, str]]:
-    """The headers of every request of one call, as they went out."""
-    sent: list[dict[str, str]] = []
-
-    def note(request: Any, **_: Any) -> None:
-        sent.append({name.lower(): v.decode() if isinstance(v, bytes) else v for name, v in request.headers.items()})
-
-    s3.meta.events.register("before-send.s3", note)
-    call(store)
-    return sent
-
-
-@each_call
-@pytest.mark.parametrize("owner", [OWNER, None])
-def test_the_expected_owner_goes_with_every_request(
-    s3: Any, bucket: str, call: Callable[[ObjectStore], object], owner: str | None
-) -> None:
-    s3.put_object(Bucket=bucket, Key=KEY, Body=b"other")
-    sent = heard(s3, call, S3Store(s3, bucket, expected_bucket_owner=owner))
-    assert sent
-    assert {request.get("x-amz-expected-bucket-owner") for request in sent} == {owner}
-
-
-@pytest.mark.parametrize(("write", "condition"), [("put_new", "*"), ("put", None)])
-def test_a_write_carries_its_digest_and_its_condition(s3: Any, bucket: str, write: str, condition: str | None) -> None:
-    (sent,) = heard(s3, CALLS[write], S3Store(s3, bucket))
-    assert sent.get("if-none-match") == condition
-    assert sent["x-amz-checksum-sha256"] == digest(b"x")
-
-
-def test_a_client_says_who_it_is_and_how_long_it_waits(s3: Any, bucket: str) -> None:
-    (sent,) = heard(s3, CALLS["put"], S3Store(s3, bucket))
-    assert "app/auditforest" in sent["user-agent"]
+def test_a_client_waits_and_tries_again_within_bounds(s3: Any) -> None:
     config = s3.meta.config
     assert (config.connect_timeout, config.read_timeout, config.tcp_keepalive) == (5, 60, True)
     assert config.retries == {"mode": "standard", "total_max_attempts": 8}
@@ -383,101 +264,22 @@ def test_list_reads_every_page(s3: Any, bucket: str) -> None:
 
 
 @each_call
-def test_a_missing_bucket_is_an_error_of_the_store(s3: Any, call: Callable[[ObjectStore], object]) -> None:
+def test_a_missing_bucket_is_an_error_of_the_store(s3: Any, tmp_path: Path, call: Call) -> None:
     with pytest.raises(AwsError, match=r"^s3://no-such-bucket/a/events/.*: NoSuchBucket, .*; create the bucket"):
-        call(S3Store(s3, "no-such-bucket", "a"))
+        call(S3Store(s3, "no-such-bucket", "a"), tmp_path)
+    assert set(tmp_path.iterdir()) <= {tmp_path / "source"}
 
 
 @each_call
-def test_an_unreachable_endpoint_is_an_error_of_the_store_within_seconds(call: Callable[[ObjectStore], object]) -> None:
+def test_an_unreachable_endpoint_is_an_error_of_the_store_within_seconds(tmp_path: Path, call: Call) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     started = time.monotonic()
     with closing(client("s3", region=None, endpoint_url=f"http://127.0.0.1:{port}", attempts=2)) as unreachable:
         store = S3Store(unreachable, "bucket")
         with pytest.raises(AwsError, match=r"Could not connect to the endpoint.*; check the network"):
-            call(store)
+            call(store, tmp_path)
     assert time.monotonic() - started < 5
-
-
-REFUSALS = {
-    "AccessDenied": (403, "s3:PutObject"),
-    "ExpiredToken": (400, "renew the credentials"),
-    "RequestTimeTooSkewed": (403, "the service's clock says .* GMT.*set this machine's clock"),
-    "InvalidAccessKeyId": (403, "check the access key"),
-    "SignatureDoesNotMatch": (403, "check the secret key"),
-    "SlowDown": (503, "run again later"),
-    "InternalError": (500, "run again later"),
-    "ThisIsNew": (400, "look the code up"),
-}
-
-
-@pytest.mark.parametrize("code", REFUSALS)
-def test_a_refusal_says_what_mends_it(scripted: Any, code: str) -> None:
-    status, mend = REFUSALS[code]
-    store, _ = scripted(Answer.error(status, code))
-    for call in CALLS.values():
-        with pytest.raises(AwsError, match=rf"^s3://bucket/events/.*: {code}, {code} it is.*; ") as refused:
-            call(store)
-        refused.match(mend)
-
-
-TORN = {
-    "cut at 0": Answer(body=b"", promised=4),
-    "cut at 3": Answer(body=b"bod", promised=4),
-    "a proxy's page": Answer(body=b"<html>", headers={}),
-    "a flipped byte": Answer(body=b"bodx", headers={"ETag": '"0"', "x-amz-checksum-sha256": digest(b"body")}),
-}
-
-
-@pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
-def test_a_torn_body_is_asked_for_again(scripted: Any, torn: Answer) -> None:
-    store, asked = scripted(torn, torn, Answer(body=b"body"))
-    assert store.get(KEY) == b"body"
-    assert asked == ["GET"] * 3
-
-
-@pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
-def test_a_body_torn_each_time_is_a_data_error(scripted: Any, torn: Answer) -> None:
-    store, asked = scripted(torn)
-    with pytest.raises(DataError, match=f"^s3://bucket/{KEY}: a damaged body in each of 6 answers"):
-        store.get(KEY)
-    assert asked == ["GET"] * 6
-
-
-def test_a_conflict_is_tried_again(scripted: Any) -> None:
-    conflict, missing = Answer.error(409, "ConditionalRequestConflict"), Answer.error(404, "NoSuchKey")
-    store, asked = scripted(conflict, missing, conflict, missing, Answer())
-    assert store.put_new(KEY, b"x")
-    assert asked == ["PUT", "GET", "PUT", "GET", "PUT"]
-
-
-def test_a_conflict_that_another_writer_won_is_false(scripted: Any) -> None:
-    store, _ = scripted(Answer.error(409, "ConditionalRequestConflict"), Answer(body=b"other"))
-    assert not store.put_new(KEY, b"x")
-
-
-def test_a_conflict_without_end_is_an_error_of_the_store(scripted: Any) -> None:
-    conflict, missing = Answer.error(409, "ConditionalRequestConflict"), Answer.error(404, "NoSuchKey")
-    store, asked = scripted(*[conflict, missing] * 6)
-    with pytest.raises(AwsError, match="not written in 6 rounds"):
-        store.put_new(KEY, b"x")
-    assert len(asked) == 12
-
-
-@pytest.mark.parametrize("write", ["put", "put_new"])
-def test_a_write_that_a_proxy_answered_is_not_taken_for_written(scripted: Any, write: str) -> None:
-    page = Answer(body=b"<html>welcome</html>", headers={})
-    store, asked = scripted(*[page, Answer.error(404, "NoSuchKey")][: 1 if write == "put" else 2], Answer())
-    CALLS[write](store)
-    assert asked[0] == asked[-1] == "PUT"
-    assert asked.count("PUT") == 2
-
-
-def test_an_empty_listing_that_is_no_listing_is_an_error_of_the_store(scripted: Any) -> None:
-    store, _ = scripted(Answer(headers={}))
-    with pytest.raises(AwsError, match="a listing without an end"):
-        store.list("")
 
 
 # Which store a name stands for
