@@ -10,6 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+AUDIT_STREAMS = "kube-apiserver-audit"
+"""What the log streams of the audit log begin with; the group holds other logs of the control plane, too."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -24,6 +27,8 @@ class Batch:
     starts: NDArray[np.int64] | None = None
     raw: bool = True
     """Are the lines as the API server wrote them? Of others no length is archived."""
+    times_ms: NDArray[np.int64] | None = None
+    """When the envelope says each line was logged, UTC, else 0: dates an event whose own time is cut off."""
     skipped: int = 0
     """Messages passed over: health probes of the delivery, lines of other logs in the same group."""
 

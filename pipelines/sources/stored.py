@@ -1,23 +1,25 @@
-"""A stored object while it is read, whatever holds it: hashed as it is stored, inflated, cut into batches of lines.
+"""A stored object while it is read, whatever holds it: hashed as it is stored, inflated, its envelope taken off.
 
-Compression is told by the first bytes, not by the name: a gzip file without its ending is read all the same."""
+pipelines/envelopes/ knows the envelopes; which one an object has is told by its first bytes (sniff.py there)."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import itertools
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO
 
 import pyarrow as pa
 
+from pipelines.envelopes import plain, security_lake
+from pipelines.envelopes.inflate import inflated
+from pipelines.envelopes.limits import Limits
+from pipelines.envelopes.sniff import Form, form
+from pipelines.envelopes.values import Values
 from pipelines.errors import DataError
-from pipelines.parse import split
 from pipelines.sources.base import Batch, LongLine
 
 _BATCH_BYTES = 16_000_000
@@ -27,10 +29,6 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 """A longer line goes to quarantine unread, so that one line cannot take all memory."""
 
 _BOM = b"\xef\xbb\xbf"
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 class _Hashing(io.RawIOBase):
@@ -58,8 +56,8 @@ class StoredReading:
 
     name: str
     where: str
+    _raw: IO[bytes]
     _stored: _Hashing
-    _inflated: _Readable
 
     @property
     def sha256(self) -> str:
@@ -72,18 +70,36 @@ class StoredReading:
         return self._stored.bytes
 
     def batches(self) -> Iterator[Batch | LongLine]:
-        """Whole lines in order, about 16 MB at a time.
+        """Events one a line, in order, about 16 MB at a time.
 
         Raises:
-            DataError: the compressed stream is cut or damaged.
+            DataError: the compressed stream is cut, damaged or a bomb, or the Parquet file cannot be read.
         """
         try:
-            yield from _cut(self.name, self._inflated)
+            yield from self._taken_apart()
         except (EOFError, OSError, zlib.error, pa.ArrowInvalid) as error:
             raise DataError(
                 f"{self.where}: the compressed stream is cut or damaged ({_one_line(error)}); "
                 "fetch it again, or take it out of the source"
             ) from error
+
+    def _taken_apart(self) -> Iterator[Batch | LongLine]:
+        limits = Limits(_BATCH_BYTES, _BATCH_LINES, MAX_LINE_BYTES)
+        stored = io.BufferedReader(self._stored, 1 << 20)
+        stream = inflated(stored, self.where, lambda: self._stored.bytes)
+        head, found = b"", None
+        while found is None:
+            more = stream.read(limits.batch_bytes)
+            head += more
+            offset = len(_BOM) if head.startswith(_BOM) else 0
+            found = form(head[offset:], ended=not more, line_bytes=limits.line_bytes)
+        if found is Form.PARQUET:
+            with security_lake.seekable(head, stream, self._raw if stream is stored else None) as file:
+                yield from security_lake.batches(self.name, self.where, file, limits)
+        elif found is Form.VALUES:
+            yield from Values(self.name, offset, head[offset:], stream, limits).batches()
+        else:
+            yield from plain.lines(self.name, offset, head[offset:], stream, limits)
 
 
 @contextmanager
@@ -94,65 +110,7 @@ def reading(name: str, where: str, raw: IO[bytes]) -> Iterator[StoredReading]:
         name: what records and quarantine call it.
         where: what errors call it: a path or an address.
     """
-    stored = _Hashing(raw)
-    yield StoredReading(name, where, stored, _inflated(io.BufferedReader(stored, 1 << 20)))
-
-
-def _inflated(stored: io.BufferedReader) -> _Readable:
-    magic = stored.peek(4)[:4]
-    if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=stored)
-    if magic == b"\x28\xb5\x2f\xfd":
-        return _Zstd(stored)
-    return stored
-
-
-class _Zstd:
-    def __init__(self, stored: io.BufferedReader) -> None:
-        self._stream = pa.CompressedInputStream(pa.PythonFile(stored, mode="r"), "zstd")
-
-    def read(self, size: int, /) -> bytes:
-        return bytes(self._stream.read(size))
-
-
-def _cut(source: str, stream: _Readable) -> Iterator[Batch | LongLine]:
-    rest, offset = stream.read(len(_BOM)), 0
-    if rest == _BOM:
-        rest, offset = b"", len(_BOM)
-    while data := stream.read(_BATCH_BYTES):
-        rest += data
-        first = rest.find(b"\n")
-        if first > MAX_LINE_BYTES:
-            yield LongLine(source, offset, first, hashlib.sha256(rest[:first]).hexdigest(), rest[:4096])
-            rest, offset = rest[first + 1 :], offset + first + 1
-        end = rest.rfind(b"\n") + 1
-        if end:
-            yield from _portions(source, offset, rest[:end])
-            rest, offset = rest[end:], offset + end
-        if len(rest) > MAX_LINE_BYTES:
-            long, rest = _skip(source, offset, rest, stream)
-            yield long
-            offset += long.length + 1
-    if rest:
-        yield from _portions(source, offset, rest)
-
-
-def _portions(source: str, offset: int, data: bytes) -> Iterator[Batch]:
-    starts = split(data)
-    edges = [*starts[:-1:_BATCH_LINES].tolist(), len(data)]
-    for a, b in itertools.pairwise(edges):
-        yield Batch(source, offset + a, data[a:b])
-
-
-def _skip(source: str, offset: int, start: bytes, stream: _Readable) -> tuple[LongLine, bytes]:
-    digest, length, tail = hashlib.sha256(start), len(start), b""
-    while data := stream.read(_BATCH_BYTES):
-        line, newline, tail = data.partition(b"\n")
-        digest.update(line)
-        length += len(line)
-        if newline:
-            break
-    return LongLine(source, offset, length, digest.hexdigest(), start[:4096]), tail
+    yield StoredReading(name, where, raw, _Hashing(raw))
 
 
 def _one_line(error: Exception) -> str:

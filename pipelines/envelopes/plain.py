@@ -1,0 +1,56 @@
+"""Objects that are lines as they stand, cut into batches at line ends; nothing in a line is looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+
+from pipelines.envelopes.gather import START_BYTES
+from pipelines.envelopes.limits import Limits, Readable
+from pipelines.lines import split
+from pipelines.sources.base import Batch, LongLine
+
+
+def lines(source: str, offset: int, head: bytes, stream: Readable, limits: Limits) -> Iterator[Batch | LongLine]:
+    """All lines in order; a line longer than may be is measured and passed over.
+
+    Args:
+        offset: where `head`, the first bytes, begins in the object; `stream` yields the others.
+    """
+    rest, data = b"", head
+    while data:
+        rest += data
+        first = rest.find(b"\n")
+        if first > limits.line_bytes:
+            yield LongLine(source, offset, first, hashlib.sha256(rest[:first]).hexdigest(), rest[:START_BYTES])
+            rest, offset = rest[first + 1 :], offset + first + 1
+        end = rest.rfind(b"\n") + 1
+        if end:
+            yield from _portions(source, offset, rest[:end], limits)
+            rest, offset = rest[end:], offset + end
+        if len(rest) > limits.line_bytes:
+            long, rest = _skip(source, offset, rest, stream, limits)
+            yield long
+            offset += long.length + 1
+        data = stream.read(limits.batch_bytes)
+    if rest:
+        yield from _portions(source, offset, rest, limits)
+
+
+def _portions(source: str, offset: int, data: bytes, limits: Limits) -> Iterator[Batch]:
+    starts = split(data)
+    edges = [*starts[: -1 : limits.batch_lines].tolist(), len(data)]
+    for a, b in itertools.pairwise(edges):
+        yield Batch(source, offset + a, data[a:b])
+
+
+def _skip(source: str, offset: int, start: bytes, stream: Readable, limits: Limits) -> tuple[LongLine, bytes]:
+    digest, length, tail = hashlib.sha256(start), len(start), b""
+    while data := stream.read(limits.batch_bytes):
+        line, newline, tail = data.partition(b"\n")
+        digest.update(line)
+        length += len(line)
+        if newline:
+            break
+    return LongLine(source, offset, length, digest.hexdigest(), start[:START_BYTES]), tail

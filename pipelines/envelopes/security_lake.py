@@ -1,0 +1,105 @@
+"""Objects of Amazon Security Lake: Parquet, one OCSF record a row, made into audit events (ocsf.py has the mapping).
+
+A record has no bytes of its own in Parquet: the place of its line is the number of its row.
+tests/pipelines/test_security_lake.py holds the truth."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.body_facts import FACTS
+from pipelines.envelopes.gather import Gather
+from pipelines.envelopes.limits import Limits, Readable
+from pipelines.envelopes.ocsf import API_ACTIVITY, event_line
+from pipelines.errors import DataError
+from pipelines.sources.base import Batch, LongLine
+
+LACKS: Final[tuple[str, ...]] = (
+    "pod_name",
+    "credential_id",
+    "impersonated_user",
+    *(fact.name for fact in FACTS),
+    "bytes",
+)
+"""Columns of the events table that this source never fills."""
+
+_ROWS = 2000
+"""Rows decoded at a time; a record can carry text of 100 KB."""
+_READ = (
+    *("class_uid", "time", "time_dt", "start_time", "start_time_dt", "message", "metadata", "api", "actor"),
+    *("src_endpoint", "http_request", "resources", "cloud", "unmapped"),
+)
+_BODIES = ("api.request.data", "api.response.data", "unmapped.requestObject", "unmapped.responseObject")
+
+
+@contextmanager
+def seekable(head: bytes, stream: Readable, raw: IO[bytes] | None) -> Iterator[IO[bytes]]:
+    """The whole object as a file that can be read at any place; `stream` is read to its end, so that it is hashed.
+
+    Args:
+        head: what was already read of `stream`.
+        raw: the file below, None where it is compressed.
+    """
+    if raw is not None and raw.seekable():
+        while stream.read(1 << 20):
+            pass
+        raw.seek(0)
+        yield raw
+        return
+    with tempfile.TemporaryFile(prefix="auditforest-") as spooled:
+        spooled.write(head)
+        while data := stream.read(1 << 20):
+            spooled.write(data)
+        spooled.seek(0)
+        yield spooled
+
+
+def batches(source: str, where: str, file: IO[bytes], limits: Limits) -> Iterator[Batch | LongLine]:
+    """Each API Activity record as the line of an event; records of other classes are counted as passed over.
+
+    Raises:
+        DataError: it is not readable as Parquet, or holds no OCSF records.
+    """
+    out = Gather(source, limits, raw=False)
+    for number, record in enumerate(_records(where, file)):
+        if record.get("class_uid") == API_ACTIVITY:
+            line = event_line(record)
+            if len(line) > limits.line_bytes:
+                yield from out.long(number, line)
+            else:
+                out.add(number, line)
+        else:
+            out.skip(1)
+        if out.full:
+            yield from out.flush()
+    yield from out.flush()
+
+
+def _records(where: str, file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    try:
+        parquet = pq.ParquetFile(file)
+        if "class_uid" not in parquet.schema_arrow.names:
+            raise DataError(
+                f"{where}: Parquet without the column class_uid; expected OCSF records of Amazon Security Lake; "
+                "take it out of the source"
+            )
+        for batch in parquet.iter_batches(_ROWS, columns=_columns(parquet)):
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"{where}: cannot be read as Parquet ({' '.join(str(error).split())[:200] or type(error).__name__}); "
+            "fetch it again, or take it out of the source"
+        ) from error
+
+
+def _columns(parquet: pq.ParquetFile) -> list[str]:
+    """Paths of what is read: bodies are not even decoded."""
+    paths = [parquet.schema.column(i).path for i in range(len(parquet.schema.names))]
+    bodies = tuple(f"{body}." for body in _BODIES)
+    return [path for path in paths if path.partition(".")[0] in _READ and not f"{path}.".startswith(bodies)]
