@@ -1,19 +1,26 @@
-"""One factory for every AWS client, and botocore's errors in our own words.
+"""One factory for every AWS client, with the role of another account where one is to be assumed; and botocore's
+errors in our own words.
 
-tests/pipelines/test_store.py drives both through S3."""
+tests/pipelines/test_store.py drives both through S3, tests/pipelines/test_session.py the roles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore import exceptions as botocore_errors
 from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from pipelines.errors import AwsError, ConfigError
 
@@ -26,6 +33,9 @@ _USAGE = (
     botocore_errors.InvalidConfigError,
     botocore_errors.NoRegionError,
 )
+BROKEN = (HTTPError, ResponseParserError)
+"""An error's own body that breaks off or is none: botocore lets these through."""
+
 _RENEW = "renew the credentials, then run again"
 _LATER = "run again later"
 _REGION = "set the region the resource lies in"
@@ -50,20 +60,53 @@ _MENDS = {
 }
 
 
-def client(service: str, *, region: str | None, endpoint_url: str | None = None, attempts: int = 8) -> Any:
+@dataclass(frozen=True)
+class Role:
+    """A role to assume for a client's calls, and the external id that its trust policy asks for."""
+
+    arn: str
+    external_id: str | None = None
+    session_name: str = "auditforest"
+
+
+def client(
+    service: str,
+    *,
+    region: str | None,
+    endpoint_url: str | None = None,
+    attempts: int = 8,
+    role: Role | None = None,
+) -> Any:
     """A client of one service, with deadlines and bounded retries.
 
     An endpoint set in the environment or in a profile is not heeded: this argument is the only way to another.
 
     Args:
         region: where the resource lies; None takes the one of the environment or the profile.
-        endpoint_url: another server, on this machine only.
+        endpoint_url: another server, on this machine only; a role is assumed there, too.
         attempts: requests for one call, all in all; 8 bear about 50 s of throttling.
+        role: assumed at the first call and again before its credentials expire, once for all clients.
     Raises:
         ConfigError: there is no region, there are no credentials, or the endpoint is on another machine.
     """
     if endpoint_url is not None:
         _check_loopback(endpoint_url)
+    with explained(service):
+        try:
+            session = boto3.session.Session(region_name=region)
+            if session.region_name is None:
+                raise ConfigError(f"{service}: no region found; set it in the configuration or AWS_DEFAULT_REGION")
+            if session.get_credentials() is None:
+                raise botocore_errors.NoCredentialsError
+            if role is not None:
+                session = _in_role(_assumed(role, session.region_name, endpoint_url), session.region_name)
+            create: Any = session.client
+            return create(service, endpoint_url=endpoint_url, config=_config(endpoint_url, attempts))
+        except ValueError as error:  # how botocore refuses a URL in its own settings
+            raise ConfigError(f"{service}: {_line(error)}; mend the AWS settings of this environment") from error
+
+
+def _config(endpoint_url: str | None, attempts: int) -> Config:
     settings: dict[str, Any] = {
         "retries": {"mode": "standard", "total_max_attempts": attempts},
         "connect_timeout": 5,
@@ -75,17 +118,56 @@ def client(service: str, *, region: str | None, endpoint_url: str | None = None,
     if endpoint_url is not None:
         # A local server knows no bucket as a host name, and no proxy knows this machine's loopback
         settings |= {"s3": {"addressing_style": "path"}, "proxies": {}}
-    with explained(service):
-        try:
-            session = boto3.session.Session(region_name=region)
-            if session.region_name is None:
-                raise ConfigError(f"{service}: no region found; set it in the configuration or AWS_DEFAULT_REGION")
-            if session.get_credentials() is None:
-                raise botocore_errors.NoCredentialsError
-            create: Any = session.client
-            return create(service, endpoint_url=endpoint_url, config=Config(**settings))
-        except ValueError as error:  # how botocore refuses a URL in its own settings
-            raise ConfigError(f"{service}: {_line(error)}; mend the AWS settings of this environment") from error
+    return Config(**settings)
+
+
+@cache
+def _assumed(role: Role, region: str, endpoint_url: str | None) -> DeferredRefreshableCredentials:
+    """Credentials of the role, fetched when first asked for: keys that are merely handed on die in mid-run."""
+
+    def fetch() -> dict[str, str]:
+        asked = {} if role.external_id is None else {"ExternalId": role.external_id}
+        told = explained(f"sts: assume {role.arn}", {"AccessDenied": _refused_role(role)})
+        with told, closing(client("sts", region=region, endpoint_url=endpoint_url)) as sts:
+            answer = sts.assume_role(RoleArn=role.arn, RoleSessionName=role.session_name, **asked)
+        given = answer.get("Credentials", {})
+        if not {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"} <= given.keys():
+            raise AwsError(f"sts: assume {role.arn}: an answer without credentials; look for a proxy on the way")
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }
+
+    return DeferredRefreshableCredentials(fetch, "assume-role")
+
+
+def _refused_role(role: Role) -> str:
+    told = "no external id is set" if role.external_id is None else "the external id that is set"
+    return (
+        f"let this job's own role do sts:AssumeRole on it, and let its trust policy name this job's role and "
+        f"ask for the external id under external_id of the cluster ({told})"
+    )
+
+
+class _Given(CredentialProvider):
+    """Hands botocore credentials that are there already."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, credentials: DeferredRefreshableCredentials) -> None:
+        super().__init__()
+        self._credentials = credentials
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return self._credentials
+
+
+def _in_role(credentials: DeferredRefreshableCredentials, region: str) -> boto3.session.Session:
+    session = botocore.session.get_session()
+    session.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
+    return boto3.session.Session(botocore_session=session, region_name=region)
 
 
 @contextmanager
@@ -109,7 +191,7 @@ def explained(where: str, mends: Mapping[str, str] | None = None) -> Iterator[No
         ) from error
     except botocore_errors.ParamValidationError:
         raise  # our own mistake: no retry and no setting mends it
-    except BotoCoreError as error:
+    except (BotoCoreError, *BROKEN) as error:
         mend = "check the network, the endpoint and the credentials of this machine, then run again"
         raise AwsError(f"{where}: {_line(error)}; {mend}") from error
 

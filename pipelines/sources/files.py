@@ -13,7 +13,7 @@ from pipelines.errors import ConfigError
 from pipelines.sources import stored
 from pipelines.sources.base import Source
 
-ENDINGS = (".ndjson", ".jsonl", ".json", ".log")
+ENDINGS = (".ndjson", ".jsonl", ".json", ".log", ".parquet")
 """Names read from a folder, each also with .gz, .gzip, .zst or .zstd; a file named outright is always read."""
 
 _PACKED = ("", ".gz", ".gzip", ".zst", ".zstd")
