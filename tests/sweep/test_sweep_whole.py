@@ -1,0 +1,53 @@
+"""Every way of failing at every call: `make sweep`. build/sweep.txt holds its table."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from faults import cases
+from faults.feeds import FEEDS
+from faults.modes import BY_NAME
+from faults.scenes import STATES, Stage
+from faults.sweep import Faults, Scene
+from faults.table import kept
+
+FOUND = Path(__file__).parents[2] / "build" / "sweep"
+ASKED = os.environ.get("SWEEP", "")
+"""`all`; or `kinds`, which takes one call of each kind where `all` takes every call."""
+DRAWN = {"all": 60, "kinds": 10}
+"""Cases of two faults."""
+
+pytestmark = pytest.mark.skipif(ASKED not in DRAWN, reason="SWEEP=all sweeps every call, SWEEP=kinds one of each kind")
+
+each_scene = pytest.mark.parametrize(("source", "state"), [(source, state) for source in FEEDS for state in STATES])
+
+
+def violations(played: Stage, scene: Scene, name: str, swept: list[Faults]) -> list[str]:
+    """What a list of cases violates; also left for the table."""
+    began = time.monotonic()
+    verdicts = [played.sweep.judge(scene, faults) for faults in swept]
+    kept(FOUND, scene.name, name, verdicts, time.monotonic() - began)
+    return [str(verdict) for verdict in verdicts if verdict.violations]
+
+
+@each_scene
+@pytest.mark.parametrize("mode", BY_NAME)
+def test_no_call_that_fails_violates_anything(played: Stage, source: str, state: str, mode: str) -> None:
+    scene = played.scene(source, state)
+    chosen = cases.single if ASKED == "all" else cases.of_each_kind
+    assert violations(played, scene, mode, chosen(scene, BY_NAME[mode])) == []
+
+
+@each_scene
+def test_no_two_faults_in_one_run_violate_anything(played: Stage, source: str, state: str) -> None:
+    scene = played.scene(source, state)
+    assert violations(played, scene, "two faults", cases.pairs(scene, DRAWN[ASKED])) == []
+
+
+@each_scene
+def test_no_fault_in_the_run_that_mends_violates_anything(played: Stage, source: str, state: str) -> None:
+    scene = played.scene(source, state)
+    assert violations(played, scene, "fault while mending", cases.recoveries(scene, DRAWN[ASKED])) == []
