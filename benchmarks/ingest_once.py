@@ -1,0 +1,93 @@
+"""One measured run of the ingest or of its rival, in a process of its own.
+
+`python -m benchmarks.ingest_once KIND SOURCE TARGET` prints what it cost as JSON. Imports are not part of it, nor is
+waiting for the disk: the CPU is that of all threads, user and system."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from benchmarks import row_loop
+from benchmarks.corpus import NIGHT
+from pipelines.archive import Archive
+from pipelines.config import ParseConfig
+from pipelines.engine import engine
+from pipelines.sources.files import select
+from pipelines.stages.export import export
+from pipelines.store import open_store
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds, bytes at the peak of memory, and the rows it ended with."""
+
+    cpu_s: float
+    wall_s: float
+    peak: int
+    rows: int
+
+
+def lane(source: Path, target: Path) -> int:
+    """Rows of the night after the export stage, as shipped, into a folder."""
+    night = date.fromisoformat(NIGHT.decode())
+    with engine(ParseConfig()) as connection:
+        archive = Archive(open_store(str(target)), "benchmark")
+        done = export(archive, connection, select(str(source)), [night], [], lambda _what, _share: None)
+    commit = done.commits[night]
+    return sum(part.rows for part in commit.parts) if commit else 0
+
+
+def marks(source: Path, _target: Path) -> int:
+    """Lines whose length and hash were taken, and nothing else: what `bytes` and `content_hash` cost."""
+    with source.open("rb") as lines:
+        found = [(len(text), sha256(text).hexdigest()[:32]) for text in (line.rstrip(b"\r\n") for line in lines)]
+    return len(found)
+
+
+def passing(source: Path, _target: Path) -> int:
+    """Lines read and passed over: what is left of `marks` without the two."""
+    with source.open("rb") as lines:
+        found = [line.rstrip(b"\r\n") for line in lines]
+    return len(found)
+
+
+KINDS: dict[str, Callable[[Path, Path], int]] = {
+    "lane": lane,
+    "loop": row_loop.write,
+    "marks": marks,
+    "passing": passing,
+}
+
+
+def cost(kind: str, source: Path, target: Path) -> Cost:
+    """What the run cost, in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.ingest_once", kind, str(source), str(target)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1])
+    return Cost(**json.loads(ran.stdout))
+
+
+def _peak() -> int:
+    # ru_maxrss would not do: across an exec Linux carries over the peak of the process that started this one
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+
+
+def main() -> None:
+    """Command line."""
+    kind, source, target = sys.argv[1:]
+    wall, cpu = time.perf_counter(), time.process_time()
+    rows = KINDS[kind](Path(source), Path(target))
+    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, _peak(), rows))))
+
+
+if __name__ == "__main__":
+    main()
