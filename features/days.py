@@ -66,21 +66,38 @@ ORDER BY principal
 """
 """SQL: one row a principal, one column a feature, whole numbers."""
 
-_DEEP = [f for f in FEATURES if f.needs is not Level.METADATA]
+_RETELLING_LACKS = {"impersonated_user": "false", "authz_role": "authz_role IS NOT NULL"}
+"""Columns that a source with words of its own may lack, and what shows that it carries them all the same."""
+
 _LEVELS = list(Level)
 
 
+def _lacks(f: Feature) -> str | None:
+    read = f.new[0] if f.new is not None else f"{f.counts} {f.distinct}"
+    return next((column for column in _RETELLING_LACKS if column in read), None)
+
+
+_BLINDABLE = [f for f in FEATURES if f.needs is not Level.METADATA or _lacks(f) is not None]
+
+
 def _blind(f: Feature) -> str:
+    column = _lacks(f)
+    if column is not None:
+        return f"count(*) > 0 AND count(*) FILTER (WHERE NOT retold OR {_RETELLING_LACKS[column]}) = 0 AS {f.name}"
     enough = ", ".join(f"'{level}'" for level in _LEVELS[_LEVELS.index(f.needs) :])
     applies = f"({f.reads_bodies_of}) AND {SUCCEEDED}"
     return (
         f"count(*) FILTER (WHERE {applies}) > 0 AND "
-        f"count(*) FILTER (WHERE {applies} AND level IN ({enough}) AND truncated IS NULL) = 0 AS {f.name}"
+        f"count(*) FILTER (WHERE {applies} AND level IN ({enough}) AND truncated IS NULL AND NOT retold) = 0 "
+        f"AS {f.name}"
     )
 
 
-BLIND = f"SELECT {', '.join(_blind(f) for f in _DEEP)} FROM requests"
-"""SQL: of each feature that needs bodies, whether the night had bodies to read and none that was logged whole."""
+BLIND = f"SELECT {', '.join(_blind(f) for f in _BLINDABLE)} FROM requests"
+"""SQL: of each feature that can be blind, whether it was.
+
+One that needs bodies: the night had bodies to read and none that was logged whole. One that reads what a source with
+words of its own may lack: all the night's requests came from such a source."""
 
 
 HASH = sha256(repr((FEATURES, REQUESTS, ITEMS, NEW_ITEMS, DAYS, BLIND, sorted(SETTINGS.items()))).encode()).hexdigest()
@@ -109,7 +126,7 @@ def count(engine: duckdb.DuckDBPyConnection) -> Counted:
     days = engine.sql(DAYS).to_arrow_table()
     items = engine.sql("SELECT * FROM items ORDER BY principal, kind, item").to_arrow_table()
     flags = engine.sql(BLIND).fetchall()[0]
-    blind = tuple(f.name for f, is_blind in zip(_DEEP, flags, strict=True) if is_blind)
+    blind = tuple(f.name for f, is_blind in zip(_BLINDABLE, flags, strict=True) if is_blind)
     for name in blind:
         at = days.schema.get_field_index(name)
         days = days.set_column(at, name, pa.nulls(days.num_rows, pa.int64()))

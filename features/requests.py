@@ -60,7 +60,10 @@ SELECT audit_id, stage, username, impersonated_user, verb, code, decision, level
   privileged OR host_pid OR host_network OR host_ipc OR host_path AS host_access,
   token_expiration_s, binding_role, binding_subjects,
   rule_wildcard OR rule_escalate OR rule_bind OR rule_impersonate OR rule_secrets AS strong_rule,
+  bytes IS NULL AS retold,
   {LEASES} OR {HEALTH} AS left_out
 FROM ({FOLD})
 """
-"""SQL over `events`: the requests of the night, those left out of counting marked."""
+"""SQL over `events`: the requests of the night, those left out of counting marked.
+
+`retold` is a request of which the source carries no line as the API server wrote it, but its own words for it."""

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from pipelines import commits
 from pipelines.commits import Commit, Counts, Input, Part
 from pipelines.errors import DataError
 from pipelines.parquet import decode, encode, rows_of, written
+from pipelines.scratch import scratch
 from pipelines.store import ObjectStore
 
 EVENTS = "events"
@@ -98,7 +98,9 @@ class Archive:
         )
 
     def _next(self, table: str, night: date, before: Commit | None, addition: Addition) -> Commit:
-        parts = [self._put_part(table, night, body) for body in written(addition.batches, addition.schema)]
+        with scratch() as folder:
+            files = written(addition.batches, addition.schema, folder)
+            parts = [self._put_part(table, night, path) for path in files]
         if before is None:
             before = Commit(table, self.cluster, night, 0, ())
         return replace(
@@ -110,41 +112,45 @@ class Archive:
             quarantine=tuple(sorted({*before.quarantine, *addition.quarantine})),
         )
 
-    def _put_part(self, table: str, night: date, body: bytes) -> Part:
-        digest = sha256(body).hexdigest()
+    def _put_part(self, table: str, night: date, path: Path) -> Part:
+        with path.open("rb") as body:
+            digest = file_digest(body, "sha256").hexdigest()
         name = commits.part_file(digest)
         where = f"{commits.folder(table, self.cluster, night)}/{name}"
-        if not self.store.put_new(where, body):
+        if not self.store.upload(where, path):
             raise DataError(
                 f"{self.store.url}/{where}: other bytes stand under this name; remove the damaged object and run again"
             )
-        return Part(name, digest, rows_of(body), len(body))
+        part = Part(name, digest, rows_of(path), path.stat().st_size)
+        path.unlink()
+        return part
 
     @contextmanager
-    def files(self, commit: Commit | None) -> Iterator[list[Path]]:
-        """Local copies of the parts a commit names, each verified; removed afterwards.
+    def files(self, *committed: Commit | None) -> Iterator[list[Path]]:
+        """Local copies of the parts that commits name, each verified; removed afterwards.
 
         Raises:
             DataError: a part is missing or its bytes are not those committed.
         """
-        with TemporaryDirectory(prefix="auditforest-") as scratch:
+        with scratch() as folder:
             paths = []
-            if commit is not None:
+            for number, commit in enumerate(filter(None, committed)):
+                # the same part may stand in two nights of a quarantine
+                (folder / str(number)).mkdir()
                 for part in commit.parts:
-                    paths.append(Path(scratch) / part.file)
-                    paths[-1].write_bytes(self._verified(commit, part))
+                    paths.append(folder / str(number) / part.file)
+                    self._fetch(commit, part, paths[-1])
             yield paths
 
-    def _verified(self, commit: Commit, part: Part) -> bytes:
+    def _fetch(self, commit: Commit, part: Part, path: Path) -> None:
         where = f"{commits.folder(commit.table, self.cluster, commit.night)}/{part.file}"
-        body = self.store.get(where)
-        if body is None or sha256(body).hexdigest() != part.sha256:
-            found = "missing" if body is None else f"{len(body)} bytes with another checksum"
+        digest = self.store.download(where, path)
+        if digest != part.sha256:
+            found = "missing" if digest is None else f"{path.stat().st_size} bytes with another checksum"
             raise DataError(
                 f"{self.store.url}/{where}: {found}, expected {part.bytes} bytes as committed in generation "
                 f"{commit.generation}; restore the object, or remove the night's folder and export it again"
             )
-        return body
 
     def derived(self, table: str, night: date) -> Derived | None:
         """A derived table, or None where the night has none.

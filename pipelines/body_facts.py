@@ -1,7 +1,8 @@
 """Body facts: the few scalars read from a request body at parse, after which the body is dropped.
 
 Each fact is declared once: the parser's SQL, the archive's schema, the sample's maker and the docs read it.
-`body` is the request body as BODY reads it; where the audit level logs none the fact is null, never false.
+`body` is the request body as BODY reads it, `pods`, `containers` and `volumes` what a workload's body holds of them
+(body_steps); where the audit level logs none the fact is null, never false.
 tests/pipelines/test_body_facts.py sets each fact, clears it and leaves it out."""
 
 from __future__ import annotations
@@ -72,9 +73,9 @@ _PODS = (
 )
 _CONTAINERS = (
     "flatten([list_concat(json_extract(p, '$.containers[*]'), json_extract(p, '$.initContainers[*]'), "
-    f"json_extract(p, '$.ephemeralContainers[*]')) for p in {_PODS}])"
+    "json_extract(p, '$.ephemeralContainers[*]')) for p in pods])"
 )
-_VOLUMES = f"flatten([json_extract(p, '$.volumes[*]') for p in {_PODS}])"
+_VOLUMES = "flatten([json_extract(p, '$.volumes[*]') for p in pods])"
 
 
 def _true(path: str, among: str) -> str:
@@ -123,24 +124,26 @@ FACTS: tuple[BodyFact, ...] = (
         "BOOLEAN",
         "A container asks for privileged mode.",
         _WORKLOAD,
-        _true("securityContext.privileged", _CONTAINERS),
+        _true("securityContext.privileged", "containers"),
     ),
-    BodyFact("host_pid", "BOOLEAN", "The pod asks for the node's process table.", _WORKLOAD, _true("hostPID", _PODS)),
-    BodyFact("host_network", "BOOLEAN", "The pod asks for the node's network.", _WORKLOAD, _true("hostNetwork", _PODS)),
-    BodyFact("host_ipc", "BOOLEAN", "The pod asks for the node's shared memory.", _WORKLOAD, _true("hostIPC", _PODS)),
+    BodyFact("host_pid", "BOOLEAN", "The pod asks for the node's process table.", _WORKLOAD, _true("hostPID", "pods")),
+    BodyFact(
+        "host_network", "BOOLEAN", "The pod asks for the node's network.", _WORKLOAD, _true("hostNetwork", "pods")
+    ),
+    BodyFact("host_ipc", "BOOLEAN", "The pod asks for the node's shared memory.", _WORKLOAD, _true("hostIPC", "pods")),
     BodyFact(
         "host_path",
         "BOOLEAN",
         "The pod mounts a path of the node.",
         _WORKLOAD,
-        f"list_contains([json_type(v, '$.hostPath') for v in {_VOLUMES}], 'OBJECT')",
+        "list_contains([json_type(v, '$.hostPath') for v in volumes], 'OBJECT')",
     ),
     BodyFact(
         "images",
         "VARCHAR[]",
         "Container images named.",
         _WORKLOAD,
-        _texts(f"[json_extract_string(c, '$.image') for c in {_CONTAINERS} if json_type(c, '$.image') = 'VARCHAR']"),
+        _texts("[json_extract_string(c, '$.image') for c in containers if json_type(c, '$.image') = 'VARCHAR']"),
     ),
     BodyFact(
         "token_expiration_s",
@@ -233,3 +236,19 @@ FACTS: tuple[BodyFact, ...] = (
 def reads_body() -> str:
     """SQL over verb, api_group, resource, subresource, namespace, name: does any fact read this event's body?"""
     return " OR ".join(f"({applies})" for applies in dict.fromkeys(f.applies for f in FACTS))
+
+
+def body_steps() -> tuple[tuple[str, str], ...]:
+    """Names and SQL that the facts read, each made from those before it and null where no fact needs it."""
+    return (
+        ("body", f"CASE WHEN e.requestObject IS NOT NULL AND ({reads_body()}) THEN {BODY} END"),
+        ("pods", f"CASE WHEN body IS NOT NULL AND {_WORKLOAD} THEN {_PODS} END"),
+        ("containers", f"CASE WHEN pods IS NOT NULL THEN {_CONTAINERS} END"),
+        ("volumes", f"CASE WHEN pods IS NOT NULL THEN {_VOLUMES} END"),
+    )
+
+
+def facts() -> str:
+    """SQL over body_steps(): all facts of an event in one struct; null without a body."""
+    members = ", ".join(f"'{f.name}': {f.guarded}" for f in FACTS)
+    return f"CASE WHEN body IS NOT NULL THEN {{{members}}} END"

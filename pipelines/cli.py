@@ -2,80 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from pipelines.archive import Archive
-from pipelines.arguments import cluster_name, nights
-from pipelines.config import FLAGS, ClusterConfig, Config, describe
-from pipelines.config_load import load
+from pipelines.config import FLAGS, describe
 from pipelines.endings import NAME, endable, explained, mend_streams
-from pipelines.engine import engine
-from pipelines.errors import AuditForestError, ConfigError, Exit
+from pipelines.errors import Exit
+from pipelines.jobs import Job, each
 from pipelines.nightly import refuse_empty, run_all, run_export, run_features, run_report, run_score
-from pipelines.progress import Progress, complain, shown
+from pipelines.progress import complain
 from pipelines.report.sentences import coverage_line, notices
 from pipelines.report.terminal import ranking_table
-from pipelines.report.text import shown_name, visible
-from pipelines.runs import Run
+from pipelines.report.text import shown_name
 from pipelines.stages.report import Published
-from pipelines.store import ObjectStore, open_store
 
 _EXITS = "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
-_WIDTH = 140
-_BUG = 1
-
-
-@dataclass(frozen=True)
-class Job:
-    """A command with everything it needs."""
-
-    archive: Archive
-    engine: duckdb.DuckDBPyConnection
-    config: Config
-    run: Run
-    progress: Progress
-
-    @property
-    def source(self) -> str:
-        """Where events are read.
-
-        Raises:
-            ConfigError: nobody said.
-        """
-        if self.run.source is None or not self.run.source.strip():
-            raise ConfigError(
-                f"no source for {self.archive.cluster}: pass --source FILE, FOLDER or 'GLOB', or set source under "
-                f"[clusters.{self.archive.cluster}] in auditforest.toml"
-            )
-        return self.run.source
-
-    def say(self, *results: str | Table) -> None:
-        """Print results to stdout, each on lines of its own; a reader who has left (`| head`) stops no night."""
-        self.progress.pause()
-        screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-        with screen.capture() as drawn:
-            for result in results:
-                screen.print(Text(visible(result)) if isinstance(result, str) else result, soft_wrap=True)
-        try:
-            click.echo(drawn.get(), nl=False)
-        except BrokenPipeError:
-            # or the interpreter would fail once more when it flushes stdout at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -84,8 +31,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         said = describe(option)
         command = click.option(flag, type=said.type, help=f"{said.description} (default: {said.default})")(command)
     plain: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("--cluster", {"required": True, "help": "Name of the cluster."}),
-        ("--source", {"help": "A file, a folder or a quoted glob of NDJSON audit events, plain, .gz or .zst."}),
+        ("--cluster", {"help": "Name of the cluster (default: every cluster of the file of options)."}),
+        ("--source", {"help": "A file, a folder, a quoted glob, s3://BUCKET/PREFIX, or cloudwatch."}),
         ("--archive", {"help": "Where tables and reports are kept: a folder or s3://BUCKET/PREFIX."}),
         ("--date", {"help": "The night, YYYY-MM-DD, one UTC day (default: yesterday)."}),
         ("--from", {"help": "First night of a back-fill."}),
@@ -119,14 +66,17 @@ def nightly(**given: Any) -> None:
     \b
     Example: auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --date 2026-09-15
     """
-    with _job("nightly", given) as job:
-        for made in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
-            if made.night.date == job.run.nights[-1]:
-                job.say(*_results(made, job.archive))
-            else:
-                first = made.night.ranked[0]
-                name = shown_name(first.principal, 60)
-                job.say(f"{made.night.date}  {len(made.night.ranked)} principals, first {name} ({first.score:.3g})")
+    each("nightly", given, _nightly)
+
+
+def _nightly(job: Job) -> None:
+    for made in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
+        if made.night.date == job.run.nights[-1]:
+            job.say(*_results(made, job.archive))
+        else:
+            first = made.night.ranked[0]
+            name = shown_name(first.principal, 60)
+            job.say(f"{made.night.date}  {len(made.night.ranked)} principals, first {name} ({first.score:.3g})")
 
 
 def _results(made: Published, archive: Archive) -> Iterator[str | Table]:
@@ -138,18 +88,24 @@ def _results(made: Published, archive: Archive) -> Iterator[str | Table]:
 
 @cli.command()
 @_options
+@click.option("--bulk", is_flag=True, help="Let CloudWatch Logs export to [export] bulk_destination, and read that.")
 def export(**given: Any) -> None:
     """Archive the source's events of the night.
 
     \b
     Example: auditforest export --cluster prod-usw2 --source data/sample --archive build/demo --date 2026-09-15
     """
-    with _job("export", given) as job:
-        done = run_export(job.archive, job.engine, job.source, job.run, job.progress)
-        for night, commit in done.commits.items():
-            if commit is not None:
-                job.say(f"{night}  {commit.counts.archived} events archived, generation {commit.generation}")
-        refuse_empty(done, job.source, job.archive)
+    each("export", given, _export)
+
+
+def _export(job: Job) -> None:
+    done = run_export(job.archive, job.engine, job.source, job.run, job.progress)
+    for night in done.revised:
+        job.say(f"{night}  revised by events that came late; run the other stages of this night again")
+    for night, commit in done.commits.items():
+        if commit is not None:
+            job.say(f"{night}  {commit.counts.archived} events archived, generation {commit.generation}")
+    refuse_empty(done, job.source, job.archive)
 
 
 @cli.command()
@@ -160,10 +116,13 @@ def features(**given: Any) -> None:
     \b
     Example: auditforest features --cluster prod-usw2 --archive build/demo --date 2026-09-15
     """
-    with _job("features", given) as job:
-        for night in job.run.nights:
-            made = run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
-            job.say(f"{night}  {made.table.num_rows} principals counted")
+    each("features", given, _features)
+
+
+def _features(job: Job) -> None:
+    for night in job.run.nights:
+        made = run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
+        job.say(f"{night}  {made.table.num_rows} principals counted")
 
 
 @cli.command()
@@ -174,10 +133,13 @@ def score(**given: Any) -> None:
     \b
     Example: auditforest score --cluster prod-usw2 --archive build/demo --date 2026-09-15 --trees 100
     """
-    with _job("score", given) as job:
-        for night in job.run.nights:
-            made = run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
-            job.say(f"{night}  {made.table.num_rows} principals ranked")
+    each("score", given, _score)
+
+
+def _score(job: Job) -> None:
+    for night in job.run.nights:
+        made = run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
+        job.say(f"{night}  {made.table.num_rows} principals ranked")
 
 
 @cli.command()
@@ -188,61 +150,13 @@ def report(**given: Any) -> None:
     \b
     Example: auditforest report --cluster prod-usw2 --archive build/demo --date 2026-09-15
     """
-    with _job("report", given) as job:
-        for night in job.run.nights:
-            made = run_report(job.archive, night, job.run, job.progress)
-            job.say(f"{night}  {job.archive.store.url}/{made.html}")
+    each("report", given, _report)
 
 
-@contextmanager
-def _job(command: str, given: dict[str, Any]) -> Iterator[Job]:
-    """The job a command line asks for; its record is written when it ends, well or not."""
-    now = datetime.now(UTC)
-    cluster = cluster_name(given["cluster"])
-    config = load(given["config"], {option: given[flag.strip("-")] for flag, option in FLAGS.items()})
-    asked = tuple(nights(given["date"], given["from"], given["to"], now.date()))
-    known = config.clusters.get(cluster, ClusterConfig())
-    where = known.archive if given["archive"] is None else given["archive"]
-    if not where:
-        raise ConfigError(
-            f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
-            f"[clusters.{cluster}] in auditforest.toml"
-        )
-    store = open_store(
-        where,
-        endpoint=config.aws.endpoint,
-        region=config.aws.region,
-        expected_bucket_owner=config.aws.expected_bucket_owner,
-    )
-    source = known.source if given["source"] is None else given["source"]
-    run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
-    run = Run(run_id, command, cluster, asked, now, config, source)
-    with (
-        _recorded(run, store),
-        shown(run_id, cluster, lambda: datetime.now(UTC)) as progress,
-        engine(config.parse) as connection,
-    ):
-        yield Job(Archive(store, cluster), connection, config, run, progress)
-
-
-@contextmanager
-def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
-    """Leaves the run's record in the store, however the run ends."""
-    try:
-        yield
-    except BaseException as error:
-        # the type alone of what nobody foresaw: its text may hold anything
-        code, said = explained(error) or (_BUG, type(error).__name__)
-        # what went wrong first is what the user must read
-        with suppress(AuditForestError):
-            _leave_record(run, store, code, said)
-        raise
-    _leave_record(run, store, Exit.OK, None)
-
-
-def _leave_record(run: Run, store: ObjectStore, code: int, error: str | None) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    run.write(store, run.body(datetime.now(UTC), int(code), error, peak))
+def _report(job: Job) -> None:
+    for night in job.run.nights:
+        made = run_report(job.archive, night, job.run, job.progress)
+        job.say(f"{night}  {job.archive.store.url}/{made.html}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -42,7 +42,9 @@ class Input:
 class Counts:
     """Where the lines read for a night ended, summed over the runs that added to it.
 
-    read = archived + duplicate + quarantined + outside; the rest describes what is archived."""
+    read = archived + duplicate + quarantined + outside; blank lines and messages passed over (`skipped`) are no lines
+    read. The rest describes what is archived: rows whose audit id and stage another row bears (`collisions`), rows cut
+    short at the source (`truncated`), rows with a field of a wrong type (`mistyped`), hours with an event (0 to 23)."""
 
     read: int = 0
     archived: int = 0
@@ -50,8 +52,10 @@ class Counts:
     quarantined: int = 0
     outside: int = 0
     blank: int = 0
+    skipped: int = 0
     collisions: int = 0
     truncated: int = 0
+    mistyped: int = 0
     hours_seen: tuple[int, ...] = ()
 
 
@@ -164,9 +168,6 @@ def _read(body: bytes) -> Commit:
 
 
 def summed(a: Counts, b: Counts) -> Counts:
-    """The counts of two runs that both added to a night; what describes the archive is taken from the later."""
-    added = {
-        n: getattr(a, n) + getattr(b, n) for n in ("read", "archived", "duplicate", "quarantined", "outside", "blank")
-    }
-    described = {f.name: getattr(b, f.name) for f in fields(Counts) if f.name not in added}
-    return Counts(**added, **described)
+    """The counts of two runs that both added to a night."""
+    added = {f.name: getattr(a, f.name) + getattr(b, f.name) for f in fields(Counts) if f.name != "hours_seen"}
+    return Counts(**added, hours_seen=tuple(sorted({*a.hours_seen, *b.hours_seen})))

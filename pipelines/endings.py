@@ -63,7 +63,8 @@ def endable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _interrupted(error: BaseException | None) -> bool:
+def interrupted(error: BaseException | None) -> bool:
+    """Did Ctrl-C or SIGTERM end it?"""
     while error is not None:
         if isinstance(error, Ended | KeyboardInterrupt | click.Abort | duckdb.InterruptException):
             return True
@@ -77,7 +78,7 @@ def _interrupted(error: BaseException | None) -> bool:
 
 def explained(error: BaseException) -> tuple[int, str] | None:
     """Exit code and line for what can be foreseen; None for a mistake of ours."""
-    if _interrupted(error):
+    if interrupted(error):
         return 128 + (_received[-1] if _received else signal.SIGINT), _SAID_OF_INTERRUPTED
     match error:
         case AuditForestError():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 
 import duckdb
 
 from pipelines.config import ParseConfig
+from pipelines.scratch import scratch
 
 # of each connection, also of one to the same engine; else times would be read in the machine's zone
 _SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
@@ -17,10 +17,10 @@ _SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 @contextmanager
 def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that never reaches the network; closed and swept afterwards."""
-    with TemporaryDirectory(prefix="auditforest-spill-") as spill:
+    with scratch() as spill:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": config.memory_limit,
-            "temp_directory": spill,
+            "temp_directory": str(spill),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }

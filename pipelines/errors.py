@@ -4,6 +4,7 @@ features/ and models/ raise ValueError; the edge turns those it can explain into
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -31,6 +32,17 @@ _MEANINGS = {
     Exit.UNDELIVERED: "results stored, notices not delivered",
     Exit.EMPTY: "suspiciously empty: no audit event in a night",
 }
+
+BUG = 1
+"""Exit code of what nobody foresaw."""
+
+# what a retry cannot mend comes first
+_WORST_FIRST = (BUG, Exit.DATA, Exit.USAGE, Exit.TRANSIENT, Exit.EMPTY, Exit.UNDELIVERED, Exit.OK)
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of a run in which several things failed: the one that needs a person most."""
+    return min(codes, key=_WORST_FIRST.index)
 
 
 class AuditForestError(Exception):

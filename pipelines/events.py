@@ -29,11 +29,13 @@ EVENT = """{
 }"""
 """Types of the fields read. A field of another type becomes null, or its JSON where text is read; the row stays."""
 
-_REASON = (
-    """regexp_extract(left(e.annotations."authorization.k8s.io/reason", 4096), """
-    """'^([A-Za-z ]+): allowed by (?:ClusterRoleBinding|RoleBinding) "([^"]*)" of (?:ClusterRole|Role) """
-    """"([^"]*)" to ([A-Za-z]+) "([^"]*)"', {})"""
+AUTHORISED = (
+    """regexp_extract(reason, '^([A-Za-z ]+): allowed by (?:ClusterRoleBinding|RoleBinding) "([^"]*)" of """
+    """(?:ClusterRole|Role) "([^"]*)" to ([A-Za-z]+) "([^"]*)"', ['mode', 'binding', 'role', 'kind', 'subject'])"""
 )
+"""SQL over `reason`: who allowed it, as a struct of texts that are empty where the reason says something else."""
+
+DAY = "CAST(stage_ts AS DATE)"
 
 
 def _time(field: str) -> str:
@@ -54,6 +56,9 @@ class EventColumn:
     type: str
     meaning: str
     sql: str
+    late: bool = False
+    """Read from `authorised`, what AUTHORISED makes of a row, and not from the event: reasons are few, and the engine
+    takes each of them apart once when it finds them written down."""
 
 
 _TEXT = "VARCHAR"
@@ -68,7 +73,9 @@ COLUMNS: tuple[EventColumn, ...] = (
         "Time of the stage, UTC; decides the night.",
         # v1beta1 wrote 'timestamp', older lines carry only the object's creation time
         f"CASE WHEN e.stageTimestamp IS NOT NULL THEN {_time('e.stageTimestamp')} "
-        f"ELSE coalesce({_time('e.timestamp')}, {_time('e.metadata.creationTimestamp')}) END",
+        f"ELSE coalesce({_time('e.timestamp')}, {_time('e.metadata.creationTimestamp')}, "
+        # of a line cut off before its times, the envelope knows when it was logged
+        "CASE WHEN cut THEN make_timestamptz(logged_ms * 1000) END) END",
     ),
     EventColumn("received_ts", _STAMP, "Time the request arrived, UTC.", _time("e.requestReceivedTimestamp")),
     EventColumn("level", _TEXT, "Audit level of the line.", "e.level"),
@@ -108,25 +115,31 @@ COLUMNS: tuple[EventColumn, ...] = (
         "Why it was allowed, up to 4,096 characters.",
         'left(e.annotations."authorization.k8s.io/reason", 4096)',
     ),
-    EventColumn("authz_mode", _TEXT, "Authoriser that allowed it.", f"nullif({_REASON.format(1)}, '')"),
+    EventColumn("authz_mode", _TEXT, "Authoriser that allowed it.", "nullif(authorised.mode, '')", late=True),
     EventColumn(
         "authz_binding",
         _TEXT,
         "Binding that allowed it (name/namespace).",
-        f"nullif({_REASON.format(2)}, '')",
+        "nullif(authorised.binding, '')",
+        late=True,
     ),
-    EventColumn("authz_role", _TEXT, "Role that allowed it.", f"nullif({_REASON.format(3)}, '')"),
-    EventColumn("authz_subject_kind", _TEXT, "Kind of the bound subject.", f"nullif({_REASON.format(4)}, '')"),
-    EventColumn("authz_subject", _TEXT, "Name of the bound subject.", f"nullif({_REASON.format(5)}, '')"),
+    EventColumn("authz_role", _TEXT, "Role that allowed it.", "nullif(authorised.role, '')", late=True),
+    EventColumn("authz_subject_kind", _TEXT, "Kind of the bound subject.", "nullif(authorised.kind, '')", late=True),
+    EventColumn("authz_subject", _TEXT, "Name of the bound subject.", "nullif(authorised.subject, '')", late=True),
     EventColumn(
         "truncated",
         _TEXT,
-        "'bodies' where the API server cut the bodies off, else null.",
-        """CASE WHEN e.annotations."audit.k8s.io/truncated" = 'true' THEN 'bodies' END""",
+        "'bodies' where the API server left the bodies out, 'text' where the line itself was cut off, else null.",
+        """CASE WHEN cut THEN 'text' WHEN e.annotations."audit.k8s.io/truncated" = 'true' THEN 'bodies' END""",
     ),
-    *(EventColumn(f.name, f.type, f.meaning, f.name) for f in FACTS),
+    *(EventColumn(f.name, f.type, f.meaning, f"facts.{f.name}") for f in FACTS),
     # both are read off the bytes themselves: ten times cheaper than in SQL
-    EventColumn("bytes", "INTEGER", "Length of the raw line, bytes.", "line_bytes"),
+    EventColumn(
+        "bytes",
+        "INTEGER",
+        "Length of the raw line, bytes; null where the source holds no raw line.",
+        "CASE WHEN raw THEN line_bytes END",
+    ),
     EventColumn("content_hash", _TEXT, "First 128 bits of the raw line's SHA-256, hex.", "line_hash"),
 )
 

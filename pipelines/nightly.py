@@ -9,9 +9,10 @@ import duckdb
 
 from pipelines.archive import Archive, Derived
 from pipelines.config import Config
-from pipelines.errors import EmptyNightError
+from pipelines.errors import DataError, EmptyNightError
 from pipelines.progress import Progress
 from pipelines.runs import Run
+from pipelines.sources.opening import Asked, open_source
 from pipelines.stages.export import Exported, export
 from pipelines.stages.features import features
 from pipelines.stages.report import Published, report
@@ -21,11 +22,28 @@ from pipelines.stages.score import score
 def run_export(
     archive: Archive, engine: duckdb.DuckDBPyConnection, source: str, run: Run, progress: Progress
 ) -> Exported:
-    """The export stage for all nights of the run, each source object read once."""
+    """The export stage for all nights of the run, each source object read once.
+
+    Raises:
+        DataError: more of the lines than allowed are no audit events; what could be read is archived.
+    """
     progress.stage("export")
-    done = export(archive, engine, source, run.nights, progress.update)
+    bulk = f"{run.cluster}-{run.run_id}" if run.bulk else None
+    asked = Asked(run.cluster, run.nights, run.config, archive.store.url, run.started, bulk)
+    opened, late = open_source(source, asked)
+    done = export(archive, engine, opened, run.nights, late, progress.update, source)
     run.exported(done)
+    _refuse_damaged(done, source, run.config.export.quarantined_percent)
     return done
+
+
+def _refuse_damaged(done: Exported, source: str, allowed: int) -> None:
+    if 100 * done.bad > allowed * done.read:
+        raise DataError(
+            f"--source {source}: {done.bad} of {done.read} lines are no audit events, more than {allowed} %; the "
+            "others are archived, nothing was ranked. See the table quarantine for what they are; mend what ships the "
+            "log, or raise quarantined_percent under [export]"
+        )
 
 
 def run_features(
@@ -70,13 +88,15 @@ def run_all(
     run: Run,
     progress: Progress,
 ) -> Iterator[Published]:
-    """All four stages for every night of the run, in order; nights without events are skipped, then complained of.
+    """All four stages for every night of the run, in order, after those that late events revised.
+
+    Nights without events are skipped, then complained of.
 
     Raises:
         EmptyNightError: at the end, if any asked night has no event.
     """
     done = run_export(archive, engine, source, run, progress)
-    for night in run.nights:
+    for night in (*done.revised, *run.nights):
         if night in done.empty:
             continue
         run_features(archive, engine, night, config, run, progress)
@@ -95,6 +115,7 @@ def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
         raise EmptyNightError(
             f"--source {source}: no audit event of {archive.cluster} for {_listed(done.empty)}; the source covers "
             f"{done.covers}. Check the dates and that audit logging was on; nothing was archived for them"
+            + "".join(f". {notice}" for notice in done.notices)
         )
 
 

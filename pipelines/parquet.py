@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,25 +21,27 @@ _SEAL = b"auditforest-sha256="
 _UNSEALED = b"0" * 64
 
 
-def written(batches: Iterable[pa.RecordBatch], schema: pa.Schema, part_bytes: int = PART_BYTES) -> Iterator[bytes]:
-    """The rows as one or more Parquet files, in order; none for no rows.
+def written(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: Path, part_bytes: int = PART_BYTES
+) -> Iterator[Path]:
+    """The rows as one or more Parquet files in the folder, in order; none for no rows.
 
     Args:
         part_bytes: a file is closed after the row group that reaches it.
     """
-    sink, writer = BytesIO(), None
-    for group in _row_groups(batches, schema):
+    writer, path = None, folder
+    for number, group in enumerate(_row_groups(batches, schema)):
         if writer is None:
-            sink = BytesIO()
-            writer = _writer(sink, schema)
+            path = folder / f"part-{number}.parquet"
+            writer = _writer(path, schema)
         writer.write_table(group, row_group_size=_ROW_GROUP)
-        if sink.tell() >= part_bytes:
+        if path.stat().st_size >= part_bytes:
             writer.close()
             writer = None
-            yield sink.getvalue()
+            yield path
     if writer is not None:
         writer.close()
-        yield sink.getvalue()
+        yield path
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -57,7 +60,7 @@ def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterato
         yield pa.Table.from_batches(waiting).cast(schema).combine_chunks()
 
 
-def _writer(sink: BytesIO, schema: pa.Schema) -> pq.ParquetWriter:
+def _writer(sink: BytesIO | Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         sink, schema, compression="zstd", compression_level=3, version="2.6", write_page_checksum=True
     )
@@ -84,9 +87,9 @@ def _sealed(body: bytes) -> bytes:
     return body[:at] + sha256(body).hexdigest().encode() + body[at + len(_UNSEALED) :]
 
 
-def rows_of(body: bytes) -> int:
+def rows_of(path: Path) -> int:
     """Rows of a file just written."""
-    return int(pq.read_metadata(BytesIO(body)).num_rows)
+    return int(pq.read_metadata(path).num_rows)
 
 
 def decode(body: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:

@@ -1,24 +1,25 @@
 """Bytes to rows or quarantine: pure in its arguments, DuckDB is only the engine.
 
-A batch is whole lines of one source object. Every line ends as a row, in quarantine or blank; one bad line
-never costs another. tests/pipelines/test_parse.py keeps one claim per known damage."""
+Every line ends as a row, in quarantine or blank; one bad line never costs another. The engine reads all lines of a
+run in one query: to plan it takes longer than to read a small file.
+tests/pipelines/test_parse.py keeps one claim per known damage."""
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from hashlib import sha256
+from typing import Any
 
 import duckdb
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.body_facts import BODY, FACTS, reads_body
-from pipelines.events import COLUMNS, EVENT
-from pipelines.lists import events_in
+from pipelines.body_facts import body_steps, facts
+from pipelines.events import AUTHORISED, COLUMNS, DAY, EVENT, NAMES
+from pipelines.lines import SCHEMA, Inner, inner_batch, lines_of, record_batches
+from pipelines.salvage import BadLine, saved
 from pipelines.sources.base import Batch
 
 QUARANTINE = pa.schema(
@@ -40,6 +41,74 @@ _WORDS = frozenset(
 )
 _WORD = re.compile(rb"[A-Za-z0-9_./+=@%-]+")
 
+BAD = tuple(BadLine.__dataclass_fields__)
+"""Columns of a bad line, null of a good one but for `source` and `pos`."""
+_LATE = frozenset(c.name for c in COLUMNS if c.late)
+_OF_ALL = ("source", "pos", "line")
+EARLY = tuple(name for name in NAMES if name not in _LATE)
+"""Columns read from the event itself."""
+
+
+def _typed(path: str, kinds: str) -> str:
+    """Does the line hold something else than this there? Asked only of lines where nothing could be read."""
+    found = f"json_type(line, '$.{path}')"
+    return f"coalesce({found} NOT IN ({kinds}, 'NULL'), false)"
+
+
+_MISTYPED = " OR ".join(
+    f"CASE WHEN {unread} THEN {_typed(path, kinds)} ELSE false END"
+    for unread, path, kinds in (
+        ("e.user.username IS NULL", "user", "'OBJECT'"),
+        ("e.user.username IS NULL", "user.username", "'VARCHAR'"),
+        ("e.user.groups IS NULL", "user.groups", "'ARRAY'"),
+        ("e.sourceIPs IS NULL", "sourceIPs", "'ARRAY'"),
+        ("e.objectRef.resource IS NULL", "objectRef", "'OBJECT'"),
+        ("e.responseStatus.code IS NULL", "responseStatus.code", "'UBIGINT', 'BIGINT'"),
+        ("NOT coalesce(e.verb BETWEEN 'a' AND '{', false)", "verb", "'VARCHAR'"),
+    )
+)
+
+
+def reading(nights: Sequence[date] | None) -> str:
+    """SQL over `lines` (lines.SCHEMA): one row for each line, with EARLY of those that are events.
+
+    Of each: `night`, null for a bad line; `wanted`, whether it is one of the nights; `mistyped`, whether a field was of
+    another type than it must be; and of a bad line what BadLine holds.
+
+    Args:
+        nights: whose events are read; None reads all.
+    """
+    listed = "true" if nights is None else f"{DAY} IN ({', '.join(f'DATE {n.isoformat()!r}' for n in nights)})"
+    stage_ts = next(c.sql for c in COLUMNS if c.name == "stage_ts")
+    columns = ", ".join(f"{'stage_ts' if c.name == 'stage_ts' else c.sql} AS {c.name}" for c in COLUMNS if not c.late)
+    # what describes a bad line; null for the others
+    bad = ", ".join(f"CASE WHEN NOT good THEN {name} END AS {name}" for name in BAD if name not in _OF_ALL)
+    relation = f"(SELECT *, CASE WHEN json_valid(line) THEN json_transform(line, '{EVENT}') END AS e FROM lines)"
+    for step in (
+        f"e.auditID IS NOT NULL AS has_id, {stage_ts} AS stage_ts, stage_ts IS NOT NULL AS has_time",
+        # valid JSON that starts with a brace is an object; asking its type would read the line once more
+        # (CASE, not AND: the engine dies of ltrim on bytes that are no text)
+        "CASE WHEN e IS NOT NULL THEN ltrim(line, chr(32) || chr(9) || chr(13)) LIKE '{%' ELSE false END AS is_object",
+        f"has_id AND has_time AS good, good AND {listed} AS wanted",
+        f"CASE WHEN wanted THEN {_MISTYPED} ELSE false END AS mistyped",
+        "e.verb AS verb, e.objectRef.resource AS resource, nullif(e.objectRef.subresource, '') AS subresource, "
+        "nullif(e.objectRef.apiGroup, '') AS api_group, e.objectRef.namespace AS namespace, e.objectRef.name AS name",
+        *(f"{sql} AS {name}" for name, sql in body_steps()),
+        f"{facts()} AS facts",
+    ):
+        only_wanted = " REPLACE (CASE WHEN wanted THEN e END AS e)" if step.startswith("CASE WHEN wanted") else ""
+        relation = f"(SELECT *{only_wanted}, {step} FROM {relation})"
+    return (
+        f"SELECT source, pos, CASE WHEN good THEN {DAY} END AS night, wanted, mistyped, {bad}, "
+        f"CASE WHEN NOT good THEN encode(line) END AS line, {columns} FROM {relation}"
+    )
+
+
+def settled(relation: str, *beside: str) -> str:
+    """SQL: the columns NAMES, and those named beside them, over a relation that holds EARLY."""
+    columns = ", ".join([*beside, *(f"{c.sql} AS {c.name}" if c.late else f'"{c.name}"' for c in COLUMNS)])
+    return f"SELECT {columns} FROM (SELECT *, {AUTHORISED} AS authorised FROM {relation})"
+
 
 @dataclass(frozen=True)
 class Parsed:
@@ -50,149 +119,65 @@ class Parsed:
     blank: int
 
 
-def _sql() -> str:
-    facts = ",\n ".join(f"{f.guarded} AS {f.name}" for f in FACTS)
-    columns = ",\n ".join(f"{c.sql} AS {c.name}" for c in COLUMNS)
-    return f"""
-WITH read AS MATERIALIZED (
-  SELECT * EXCLUDE (line),
-    CASE WHEN json_valid(line) THEN json_transform(line, '{EVENT}') END AS e,
-    -- valid JSON that starts with a brace is an object; asking its type would read the line once more
-    -- (CASE, not AND: the engine dies of ltrim on bytes that are no text)
-    CASE WHEN e IS NOT NULL THEN ltrim(line, chr(32) || chr(9) || chr(13)) LIKE '{{%' ELSE false END AS is_object
-  FROM lines
-),
-bodies AS (
-  SELECT pos, {BODY} AS body, e.verb AS verb, e.objectRef.resource AS resource,
-    nullif(e.objectRef.subresource, '') AS subresource, nullif(e.objectRef.apiGroup, '') AS api_group,
-    e.objectRef.namespace AS namespace, e.objectRef.name AS name
-  FROM read WHERE e.requestObject IS NOT NULL
-),
-facts AS (SELECT pos, {facts} FROM bodies WHERE {reads_body()})
-SELECT pos, is_object,
- {columns}
-FROM read LEFT JOIN facts USING (pos) ORDER BY pos"""
-
-
-PARSE = _sql()
-
-_SLICE_BYTES = 2_000_000
-"""Size of one record batch handed to the engine; each is one thread's work."""
-
-
-def split(data: bytes) -> npt.NDArray[np.int64]:
-    """Where each line starts, and the end of the last as one more entry."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
-    if len(data) and (len(ends) == 0 or ends[-1] != len(data)):
-        ends = np.append(ends, len(data))
-    return np.concatenate([[0], ends]).astype(np.int64)
-
-
-def _lines(data: bytes) -> pa.Table:
-    """One row a line: its text, where it starts, its length and hash without the terminator."""
-    starts = split(data)
-    view = memoryview(data)
-    raw = [view[a:b] for a, b in itertools.pairwise(starts.tolist())]
-    sizes = [_size(line) for line in raw]
-    hashes = [sha256(line[:n]).hexdigest()[:32] for line, n in zip(raw, sizes, strict=True)]
-    text = pa.StringArray.from_buffers(len(raw), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data))
-    return pa.table(
-        {
-            "line": text,
-            "pos": starts[:-1],
-            "line_bytes": pa.array(sizes, pa.int32()),
-            "line_hash": pa.array(hashes, pa.string()),
-        }
-    )
-
-
-def _size(line: memoryview) -> int:
-    end = len(line)
-    while end and line[end - 1] in b"\r\n":
-        end -= 1
-    return end
-
-
 def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
-    """Rows and quarantine of a batch, in the order of its lines; a line may be a list of events.
+    """Rows and quarantine of one batch, in the order of its lines; a line may be a list of events.
 
     Args:
         engine: a connection whose TimeZone is UTC; nothing stays in it.
     """
-    if not batch.data or batch.data.isspace():
-        # a small file can inflate to a flood of empty lines; the engine need not see them
-        return Parsed(
-            _read(engine, b"").drop_columns(["is_object"]), QUARANTINE.empty_table(), len(split(batch.data)) - 1
-        )
-    found = _read(engine, batch.data)
-    good = _good(found)
-    rows, rest = [found.filter(good)], _Rest(batch)
-    for start, line, reason in _bad(batch.data, found, good):
-        events = events_in(line)
-        if events is None:
-            rest.refuse(start, line, reason)
-        else:
-            listed = b"\n".join(event for _, event in events)
-            inner = _read(engine, listed)
-            at = pa.array([start + offset for offset, _ in events], pa.int64())
-            inside_good = _good(inner)
-            rows.append(inner.set_column(0, "pos", at).filter(inside_good))
-            for inside, event, why in _bad(listed, inner, inside_good):
-                nth = int(np.searchsorted(inner["pos"].to_numpy(), inside))
-                rest.refuse(start + events[nth][0], event, f"in a list: {why}")
-    whole = pa.concat_tables(rows) if len(rows) == 1 else pa.concat_tables(rows).sort_by("pos")
-    return Parsed(whole.drop_columns(["is_object"]), pa.Table.from_pylist(rest.bad, QUARANTINE), rest.blank)
+    found = lines_of(batch)
+    blank = found.blank
+    rows: list[pa.Table] = []
+    refused: list[dict[str, object]] = []
+    waiting: Iterable[pa.RecordBatch] = record_batches(found, 0, batch.raw)
+    while waiting:
+        read = _read(engine, waiting)
+        good = read["night"].is_valid()
+        rows.append(read.filter(good).select(["pos", *NAMES]))
+        inner: list[Inner] = []
+        for bad in bad_lines(read.filter(read["night"].is_null()).to_batches()):
+            blank += refuse_or_save(bad, inner.extend, refused.append, batch.source)
+        waiting = [inner_batch(inner)] if inner else []
+    whole = pa.concat_tables(rows).sort_by("pos")
+    return Parsed(whole, pa.Table.from_pylist(sorted(refused, key=_place), QUARANTINE), blank)
 
 
-@dataclass
-class _Rest:
-    """What of a batch did not become a row."""
-
-    batch: Batch
-    blank: int = 0
-    bad: list[dict[str, object]] = field(default_factory=list)
-
-    def refuse(self, start: int, line: bytes, reason: str) -> None:
-        if line.strip():
-            self.bad.append(quarantined(self.batch.source, self.batch.offset + start, line, reason))
-        else:
-            self.blank += 1
+def _place(entry: dict[str, Any]) -> int:
+    return int(entry["byte_offset"])
 
 
-def _read(engine: duckdb.DuckDBPyConnection, data: bytes) -> pa.Table:
-    lines = _lines(data)
-    rows = max(1, lines.num_rows * _SLICE_BYTES // max(1, len(data)))
-    engine.register("lines", pa.Table.from_batches(lines.to_batches(max_chunksize=rows), lines.schema))
+def _read(engine: duckdb.DuckDBPyConnection, lines: Iterable[pa.RecordBatch]) -> pa.Table:
+    engine.register("lines", pa.Table.from_batches(lines, SCHEMA))
     try:
-        return engine.sql(PARSE).to_arrow_table()
+        return engine.sql(settled(f"({reading(None)})", "night", *BAD)).to_arrow_table()
     finally:
         engine.unregister("lines")
 
 
-def _good(read: pa.Table) -> pa.Array:
-    good = np.logical_and(read["audit_id"].is_valid().to_numpy(), read["stage_ts"].is_valid().to_numpy())
-    return pa.array(good)
+def bad_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[BadLine]:
+    """The bad lines among rows that `reading` made."""
+    for batch in batches:
+        columns = [batch[name] for name in BAD]
+        for i in range(batch.num_rows):
+            found = BadLine(*(column[i].as_py() for column in columns))
+            yield replace(found, line=found.line.rstrip(b"\r\n"))
 
 
-def _bad(data: bytes, read: pa.Table, good: pa.Array) -> Iterator[tuple[int, bytes, str]]:
-    """Start, bytes and reason of each line that is no row."""
-    starts, sizes = read["pos"].to_numpy(), read["bytes"].to_numpy()
-    for i in np.flatnonzero(~good.to_numpy(zero_copy_only=False)):
-        line = data[starts[i] : starts[i] + sizes[i]]
-        yield int(starts[i]), line, _reason(read, int(i), line)
-
-
-def _reason(read: pa.Table, i: int, line: bytes) -> str:
-    if not read["is_object"][i].as_py():
-        if line.rstrip().endswith(b"[Truncated...]"):
-            return "cut off by the sender"
-        return "not a JSON object"
-    missing = [n for n in ("audit_id", "stage_ts") if not read[n][i].is_valid]
-    return (
-        "no audit event: "
-        + " and ".join({"audit_id": "auditID", "stage_ts": "time"}[m] for m in missing)
-        + " missing or unreadable"
-    )
+def refuse_or_save(
+    bad: BadLine,
+    save: Callable[[list[Inner]], object],
+    refuse: Callable[[dict[str, object]], object],
+    source: str,
+) -> int:
+    """Hand on what a bad line holds, or its entry in quarantine; 1 comes back for a blank one, else 0."""
+    if not bad.line.strip():
+        return 1
+    inner = saved(bad)
+    if inner is None:
+        refuse(quarantined(source, bad.pos, bad.line, bad.reason))
+    else:
+        save(inner)
+    return 0
 
 
 def quarantined(source: str, offset: int, line: bytes, reason: str) -> dict[str, object]:

@@ -27,6 +27,7 @@ class Run:
     started: datetime
     config: Config
     source: str | None = None
+    bulk: bool = False
     export: dict[str, Any] | None = None
     by_night: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -40,7 +41,9 @@ class Run:
             "counts": total,
             "objects": {i.name: asdict(i) | asdict(done.ended[i.name]) for i in done.inputs},
             "ignored": list(done.ignored),
+            "notices": list(done.notices),
             "covers": done.covers,
+            "revised": [n.isoformat() for n in done.revised],
         }
         for night, commit in done.commits.items():
             if commit is not None:

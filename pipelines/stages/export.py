@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS
+from pipelines.known import Known
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
-from pipelines.sources.base import LongLine, SourceObject
-from pipelines.sources.opening import open_source
-from pipelines.stages.reading import pieces
-from pipelines.stages.staging import Chosen, Ended, Staging
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the share of the stage that is done (0 to 1)."""
+from pipelines.scratch import scratch
+from pipelines.sources.base import Source
+from pipelines.stages.reading import Ended, Feed, Progress
+from pipelines.stages.staging import Chosen, Staging
 
 _ARROW = {
     "VARCHAR": pa.string(),
@@ -38,63 +37,81 @@ SCHEMA = pa.schema([pa.field(c.name, _ARROW[c.type], metadata={"meaning": c.mean
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export did: each asked night's commit, which of them it wrote, and where every line ended."""
+    """What an export did: each asked night's commit, which nights it wrote, and where every line ended.
+
+    `revised` are earlier nights, archived before, of which late events came in."""
 
     commits: Mapping[date, Commit | None]
     written: tuple[date, ...]
+    revised: tuple[date, ...]
     inputs: tuple[Input, ...]
     ended: Mapping[str, Ended]
     ignored: tuple[str, ...]
+    notices: tuple[str, ...]
     covers: str
+    bad: int
+    """Lines that are no audit event, those quarantined by an earlier run among them."""
 
     @property
     def empty(self) -> tuple[date, ...]:
         """Asked nights of which the archive holds no event."""
-        return tuple(n for n, c in self.commits.items() if c is None)
+        return tuple(n for n, c in self.commits.items() if c is None and n not in self.revised)
+
+    @property
+    def read(self) -> int:
+        """Lines read."""
+        return sum(e.read for e in self.ended.values())
 
 
 def export(
-    archive: Archive, engine: duckdb.DuckDBPyConnection, source: str, nights: Sequence[date], progress: Progress
+    archive: Archive,
+    engine: duckdb.DuckDBPyConnection,
+    source: Source,
+    nights: Sequence[date],
+    late: Sequence[date],
+    progress: Progress,
+    name: str = "source",
 ) -> Exported:
-    """Read every file of the source once and commit what is new of the asked nights.
+    """Read every object of the source once and commit what is new of the asked nights.
 
+    Args:
+        late: nights before the asked ones whose late events are taken, too, where the archive holds the night already;
+            a night that was never archived would become one of a few hours.
+        name: of the source, for messages.
     Raises:
-        ConfigError: the source is not there.
+        ConfigError: an object of the source cannot be opened.
         DataError: no line of it is an audit event, or the archive is damaged.
     """
-    url = archive.store.url
-    opened = open_source(source, None if "://" in url else Path(url))
-    staging = Staging(engine, nights)
-    inputs = _read(staging, engine, opened.objects, progress)
-    _refuse_other_logs(source, staging)
-    commits, written = _archive(archive, staging, {i.name: i for i in inputs})
-    staging.drop()
+    before = {n: archive.newest(EVENTS, n) for n in (*late, *nights)}
+    taken = sorted(n for n in before if n in nights or before[n] is not None)
+    with scratch() as folder:
+        feed = Feed(source.objects, _known(archive, before), progress)
+        staging = Staging(engine, folder, taken, feed)
+        staging.read()
+        _refuse_other_logs(name, staging)
+        commits, written, bad = _archive(archive, staging, before, nights)
     covers = f"{staging.first} to {staging.last}" if staging.first else "no event"
-    return Exported(commits, written, inputs, staging.ended, opened.ignored, covers)
+    revised = tuple(n for n in written if n not in nights)
+    asked = {n: commits[n] for n in nights}
+    inputs = tuple(feed.inputs)
+    return Exported(asked, written, revised, inputs, staging.ended, source.ignored, source.notices, covers, bad)
 
 
-def _read(
-    staging: Staging, engine: duckdb.DuckDBPyConnection, objects: Sequence[SourceObject], progress: Progress
-) -> tuple[Input, ...]:
-    for one in objects:
-        staging.ended.setdefault(one.name, Ended())
-    inputs: list[Input] = []
-    for piece in pieces(engine, objects, inputs):
-        if isinstance(piece.found, LongLine):
-            staging.take_long(piece.found)
-        else:
-            staging.take(piece.source, piece.offset, piece.found)
-        progress(f"read {piece.source}", piece.share)
-    return tuple(inputs)
+def _known(archive: Archive, before: Mapping[date, Commit | None]) -> Known:
+    hashes = {}
+    for night, commit in before.items():
+        if commit is not None:
+            with archive.files(commit) as parts:
+                columns = [pq.read_table(part, columns=["content_hash"])["content_hash"] for part in parts]
+            hashes[night] = pa.chunked_array([chunk for c in columns for chunk in c.chunks], pa.string())
+    return Known(hashes)
 
 
 def _refuse_other_logs(source: str, staging: Staging) -> None:
     read = sum(e.read for e in staging.ended.values())
     if not read or staging.first is not None:
         return
-    where, offset, reason = staging.engine.execute(
-        "SELECT source, byte_offset, reason FROM bad ORDER BY source, byte_offset LIMIT 1"
-    ).fetchall()[0]
+    where, offset, reason = staging.first_bad()
     raise DataError(
         f"--source {source}: none of {read} lines is a Kubernetes audit event (first: {where} at byte {offset}, "
         f"{reason}); expected one audit.k8s.io event as JSON on each line"
@@ -102,22 +119,32 @@ def _refuse_other_logs(source: str, staging: Staging) -> None:
 
 
 def _archive(
-    archive: Archive, staging: Staging, inputs: Mapping[str, Input]
-) -> tuple[dict[date, Commit | None], tuple[date, ...]]:
-    """Each asked night's commit, and the nights of which this run wrote it."""
-    home = staging.home
-    filed = _file_quarantine(archive, staging, home)
-    commits: dict[date, Commit | None] = {}
-    written = []
-    for night in staging.nights:
-        rest = _Rest(archive, staging, filed) if night == home else None
-        commits[night], wrote = _append(archive, staging, night, inputs, rest)
-        if wrote:
-            written.append(night)
-    return commits, tuple(written)
+    archive: Archive, staging: Staging, before: Mapping[date, Commit | None], asked: Sequence[date]
+) -> tuple[dict[date, Commit | None], tuple[date, ...], int]:
+    """Each night's commit, the nights of which this run wrote it, and the bad lines met."""
+    home = next((n for n in asked if staging.present(n)), asked[0])
+    with _elsewhere(archive, staging, home) as elsewhere:
+        filed = _file_quarantine(archive, staging, home, elsewhere)
+        rest = _Rest(archive, staging, filed, elsewhere)
+        commits: dict[date, Commit | None] = {}
+        written = []
+        for night in staging.nights:
+            commits[night], wrote = _append(archive, staging, night, before[night], rest if night == home else None)
+            if wrote:
+                written.append(night)
+    bad = sum(sum(found.values()) for found in staging.choose_bad(())[1:])
+    return commits, tuple(written), bad
 
 
-def _file_quarantine(archive: Archive, staging: Staging, home: date) -> Commit | None:
+@contextmanager
+def _elsewhere(archive: Archive, staging: Staging, home: date) -> Iterator[list[Path]]:
+    """Parts of the quarantine of the other nights: a line that is read again may be filed under one of them."""
+    others = [archive.newest(QUARANTINE, n) for n in staging.nights if n != home]
+    with archive.files(*others) as parts:
+        yield parts
+
+
+def _file_quarantine(archive: Archive, staging: Staging, home: date, elsewhere: Sequence[Path]) -> Commit | None:
     """File the bad lines under the home night; its quarantine's commit comes back, None where it has none."""
     filed: Mapping[str, int] = {}
     known: Mapping[str, int] = {}
@@ -125,7 +152,7 @@ def _file_quarantine(archive: Archive, staging: Staging, home: date) -> Commit |
     def added(before: Commit | None) -> Addition | None:
         nonlocal filed, known
         with archive.files(before) as parts:
-            fresh, filed, known = staging.choose_bad(parts)
+            fresh, filed, known = staging.choose_bad([*parts, *elsewhere])
         if not fresh.num_rows:
             return None
         counts = Counts(read=fresh.num_rows, archived=fresh.num_rows)
@@ -150,11 +177,13 @@ class _Rest:
     archive: Archive
     staging: Staging
     filed: Commit | None
+    elsewhere: Sequence[Path]
 
     def counts(self, before: Commit | None) -> Counts:
         """Counts that the night's commit does not hold yet."""
-        with self._parts(before.quarantine if before else ()) as parts:
-            _, fresh, known = self.staging.choose_bad(parts)
+        counted = before.quarantine if before else ()
+        with self.archive.files(self._only(counted)) as parts:
+            _, fresh, known = self.staging.choose_bad([*parts, *self.elsewhere])
         bad, again = sum(fresh.values()), sum(known.values())
         ended = self.staging.ended.values()
         outside = sum(e.outside for e in ended)
@@ -164,41 +193,52 @@ class _Rest:
             quarantined=bad,
             outside=outside,
             blank=sum(e.blank for e in ended),
+            skipped=sum(e.skipped for e in ended),
         )
 
     def parts(self) -> list[str]:
         """Parts of the quarantine that hold a bad line of this run."""
-        with self._parts(None) as parts:
+        with self.archive.files(self.filed) as parts:
             return self.staging.holding_bad(parts)
 
-    def _parts(self, only: Sequence[str] | None) -> AbstractContextManager[list[Path]]:
-        filed = self.filed
-        if filed is not None and only is not None:
-            filed = replace(filed, parts=tuple(p for p in filed.parts if p.file in only))
-        return self.archive.files(filed)
+    def _only(self, files: Sequence[str]) -> Commit | None:
+        if self.filed is None:
+            return None
+        return replace(self.filed, parts=tuple(p for p in self.filed.parts if p.file in files))
 
 
 def _append(
-    archive: Archive, staging: Staging, night: date, inputs: Mapping[str, Input], rest: _Rest | None
+    archive: Archive, staging: Staging, night: date, seen: Commit | None, rest: _Rest | None
 ) -> tuple[Commit | None, bool]:
+    """The night's commit, and whether this run wrote it.
+
+    Args:
+        seen: the commit whose lines were known when the source was read.
+    """
     chosen: Mapping[str, Chosen] = {}
 
     def added(before: Commit | None) -> Addition | None:
         nonlocal chosen
         beside = rest.counts(before) if rest else Counts()
-        with archive.files(before) as parts:
-            counts, chosen = staging.choose(night, parts)
+        looked_at = {part.file for part in seen.parts} if seen else set()
+        fresh = staging.fresh(night)
+        with archive.files(before if fresh else None) as parts:
+            newer = [p for p in parts if p.name not in looked_at]
+            counts, chosen = staging.choose(night, newer, parts)
         if not counts.archived and not beside.quarantined:
             return None
+        inputs = {i.name: i for i in staging.feed.inputs}
         used = [inputs[name] for name, c in sorted(chosen.items()) if c.archived]
         held = rest.parts() if rest else ()
         # the rows last: while they stream, the engine takes no other query
         return Addition(staging.chosen(night), SCHEMA, used, summed(beside, counts), held)
 
-    if not staging.has_rows(night):
+    if not staging.present(night):
         return archive.newest(EVENTS, night), False
     commit, wrote = archive.append(EVENTS, night, added)
+    ended = staging.ended
     for source, c in chosen.items():
-        staging.ended[source].archived += c.archived
-        staging.ended[source].duplicate += c.read - c.archived
+        ended[source].archived += c.archived
+        # those archived before this run were counted when they were met
+        ended[source].duplicate += c.read - c.again - c.archived
     return commit, wrote

@@ -131,7 +131,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
         ]
     folder = tmp_path_factory.mktemp("hostile")
     source = written(folder / "source", {NIGHT: made})
-    return folder / "archive", nightly(source, folder / "archive", NIGHT)
+    return folder / "archive", nightly(source, folder / "archive", NIGHT, AUDITFOREST_EXPORT__QUARANTINED_PERCENT="5")
 
 
 def test_a_night_of_hostile_names_is_ranked(hostile: tuple[Path, Ended]) -> None:

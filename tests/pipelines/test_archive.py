@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,12 +123,16 @@ class Racing:
     def __init__(self, store: ObjectStore, others: Callable[[int], object]) -> None:
         self._store, self._others, self.commits = store, others, 0
         self.url, self.get, self.put, self.list = store.url, store.get, store.put, store.list
+        self.download, self.probe = store.download, store.probe
 
     def put_new(self, key: str, body: bytes) -> bool:
         if "_commit-" in key:
             self.commits += 1
             self._others(self.commits)
         return self._store.put_new(key, body)
+
+    def upload(self, key: str, path: Path) -> bool:
+        return self.put_new(key, path.read_bytes())
 
 
 def test_the_loser_of_a_race_merges(archive: Archive) -> None:

@@ -118,9 +118,10 @@ def test_bytes_do_not_depend_on_how_a_commit_came_about() -> None:
     assert again.sha256 == COMMIT.sha256
 
 
-def test_lines_are_summed_and_the_archive_is_described_by_the_later_run() -> None:
+def test_two_runs_that_added_to_a_night_are_summed() -> None:
     later = Counts(read=4, archived=2, outside=2, blank=1, collisions=1, truncated=3, hours_seen=(0, 12, 23))
-    assert summed(COUNTS, later) == Counts(9, 5, 1, 1, 2, 1, 1, 3, (0, 12, 23))
+    expected = {"read": 9, "archived": 5, "duplicate": 1, "quarantined": 1, "outside": 2, "blank": 1}
+    assert summed(COUNTS, later) == Counts(**expected, collisions=1, truncated=3, hours_seen=(0, 12, 23))
 
 
 def test_one_flipped_bit_anywhere_is_seen(tmp_path: Path) -> None:

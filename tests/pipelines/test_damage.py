@@ -39,6 +39,7 @@ class Damage:
     raw: bytes
     ends: dict[str, Any] | str = "quarantine"
     reason: str = "not a JSON object"
+    rows: int = 1
 
 
 def bad(**members: Any) -> bytes:
@@ -64,7 +65,7 @@ DAMAGES = {
     "truncated_line": Damage(bad()[:150] + b"\n"),
     "truncated_last_line_no_newline": Damage(bad()[:150]),
     "garbage_text": Damage(b"kube-apiserver: hunter2, audit backend shut down\n"),
-    "two_objects_one_line": Damage(bad().rstrip() + bad()),
+    "two_objects_one_line": Damage(bad().rstrip() + bad(), {"audit_id": "bad"}, rows=2),
     "invalid_utf8": Damage(raw(AGENT, b'"userAgent":"\xff\xfe"')),
     "nul_bytes": Damage(b"\0" * 4096 + b"\n"),
     "nul_inside_string": Damage(raw(AGENT, b'"userAgent":"a\0b"')),
@@ -112,8 +113,17 @@ MORE = {
     "array_of_numbers": Damage(b"[1, 2]\n"),
     "array_cut_off": Damage(b"[" + bad()[:-1] + b"\n"),
     "cut_by_the_sender": Damage(bad()[:200] + b"[Truncated...]\n", reason="cut off by the sender"),
-    "cloudwatch_message": Damage(line({"timestamp": 1, "message": json.dumps(event())}), reason=NO_EVENT),
-    "time_before_the_event": Damage(b"2026-09-15T12:00:00.000Z " + bad()),
+    "cut_after_its_time": Damage(bad()[:-30] + b"[Truncated...]\n", {"audit_id": "bad", "truncated": "text"}),
+    "cut_while_it_was_dated_by_its_shipper": Damage(
+        b"2026-09-15T12:00:00.123Z " + bad()[:200] + b"[Truncated...]\n",
+        {"stage_ts": stamp("2026-09-15T12:00:00.123"), "truncated": "text", "bytes": 214},
+    ),
+    "log_of_fluent_bit": Damage(line({"date": 1.5, "log": bad().decode()}), {"audit_id": "bad", "user_agent": SECRET}),
+    "azure": Damage(
+        line({"category": "kube-audit", "properties": {"log": bad().decode()}}),
+        reason="an Azure diagnostics record; expected the audit events of Amazon EKS",
+    ),
+    "time_before_the_event": Damage(b"2026-09-15T12:00:00.000Z " + bad(), {"audit_id": "bad", "truncated": None}),
 }
 EVERY = DAMAGES | MORE
 
@@ -194,7 +204,7 @@ def test_a_damaged_line_ends_where_it_must_and_costs_no_other(read: Read, name: 
     assert ended.blank == (damage.ends == "blank")
     assert [without_head(b) for b in ended.bad] == ([entry(offset, damage)] if damage.ends == "quarantine" else [])
     kept = [r for r in ended.rows if not r["audit_id"].startswith("good-")]
-    expected = [damage.ends] if isinstance(damage.ends, dict) else []
+    expected = [damage.ends] * damage.rows if isinstance(damage.ends, dict) else []
     assert [{c: r[c] for c in e} for r, e in zip(kept, expected, strict=True)] == expected
 
 
@@ -221,7 +231,7 @@ def test_offsets_in_a_packed_file_are_those_of_its_inflated_bytes(read: Read, pa
     ended = read(packed(data))
     assert [without_head(b) for b in ended.bad] == expected
     assert ended.good == ["good-0"] * len(order)
-    assert len(ended.rows) == len(order) + sum(isinstance(d.ends, dict) for d in EVERY.values())
+    assert len(ended.rows) == len(order) + sum(d.rows * isinstance(d.ends, dict) for d in EVERY.values())
 
 
 def test_pretty_printed_json_is_quarantined_line_by_line(read: Read) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -27,9 +27,9 @@ from pipelines.engine import engine
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
-from pipelines.sources.files import SourceFile
+from pipelines.sources.files import SourceFile, select
 from pipelines.stages.export import SCHEMA, Exported, export
-from pipelines.stages.staging import Ended
+from pipelines.stages.reading import Ended
 from pipelines.store import ObjectStore
 
 BEFORE, FIRST, SECOND, THIRD = "2026-09-13", "2026-09-14", "2026-09-15", "2026-09-16"
@@ -76,11 +76,15 @@ def run(
     where: Path,
     *nights: str,
     threads: int = 2,
+    late: int = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> Exported:
     with engine(ParseConfig(threads=threads)) as made:
         asked = [night(n) for n in nights or (SECOND,)]
-        return export(Archive(store, "prod"), made, str(where), asked, progress or (lambda *_: None))
+        before = [asked[0] - timedelta(days=n) for n in range(late, 0, -1)]
+        return export(
+            Archive(store, "prod"), made, select(str(where)), asked, before, progress or (lambda *_: None), str(where)
+        )
 
 
 def newest(store: ObjectStore, day: str = SECOND, table: str = EVENTS) -> Commit:
@@ -120,6 +124,7 @@ class Hooked:
     ) -> None:
         self._store, self._before, self._after, self.calls = store, before, after, 0
         self.url, self.get, self.put, self.list = store.url, store.get, store.put, store.list
+        self.download, self.probe = store.download, store.probe
 
     def put_new(self, key: str, body: bytes) -> bool:
         self.calls += 1
@@ -128,6 +133,9 @@ class Hooked:
         done = self._store.put_new(key, body)
         self._after(key, number)
         return done
+
+    def upload(self, key: str, path: Path) -> bool:
+        return self.put_new(key, path.read_bytes())
 
 
 # What is written
@@ -295,7 +303,7 @@ REUSED = {
     "another answer": (event(audit_id="x"), {"responseStatus": {"code": 500}}, 2, 1),
     "another agent": (event(audit_id="x"), {"userAgent": "curl"}, 2, 1),
     "another stage": (event(audit_id="x", stage="RequestReceived"), {"stage": "ResponseComplete"}, 2, 0),
-    "another user": (event(audit_id="x"), {"user": {"username": "eve"}}, 2, 0),
+    "another user": (event(audit_id="x"), {"user": {"username": "eve"}}, 2, 1),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import pyarrow as pa
@@ -34,29 +35,33 @@ def batches(size: int) -> Iterable[pa.RecordBatch]:
     return TABLE.to_batches(max_chunksize=size)
 
 
-def test_no_rows_make_no_part() -> None:
-    assert list(written([], SCHEMA)) == []
-    assert list(written(SCHEMA.empty_table().to_batches(), SCHEMA)) == []
+def parts_of(folder: Path, rows: Iterable[pa.RecordBatch], part_bytes: int = 1 << 30) -> list[bytes]:
+    return [path.read_bytes() for path in written(rows, SCHEMA, folder, part_bytes)]
+
+
+def test_no_rows_make_no_part(tmp_path: Path) -> None:
+    assert parts_of(tmp_path, []) == []
+    assert parts_of(tmp_path, SCHEMA.empty_table().to_batches()) == []
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("part_bytes", [1, 2_000_000, 1 << 30], ids=["part per group", "some parts", "one part"])
-def test_parts_are_the_same_however_the_batches_were_cut(size: int, part_bytes: int) -> None:
-    parts = list(written(batches(size), SCHEMA, part_bytes))
-    assert parts == list(written(batches(10_000), SCHEMA, part_bytes))
+def test_parts_are_the_same_however_the_batches_were_cut(tmp_path: Path, size: int, part_bytes: int) -> None:
+    parts = parts_of(tmp_path, batches(size), part_bytes)
+    assert parts == parts_of(tmp_path, batches(10_000), part_bytes)
     assert len(parts) == {1: 3, 2_000_000: 2, 1 << 30: 1}[part_bytes]
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_the_parts_together_hold_all_rows_in_order(size: int) -> None:
-    parts = list(written(batches(size), SCHEMA, part_bytes=1))
+def test_the_parts_together_hold_all_rows_in_order(tmp_path: Path, size: int) -> None:
+    parts = list(written(batches(size), SCHEMA, tmp_path, part_bytes=1))
     assert [rows_of(p) for p in parts] == [122_880, 122_880, 54_240]
-    assert pa.concat_tables(pq.read_table(BytesIO(p)) for p in parts).equals(TABLE)
+    assert pa.concat_tables(pq.read_table(p) for p in parts).equals(TABLE)
 
 
-def test_a_part_has_the_declared_schema_whatever_the_engine_called_it() -> None:
+def test_a_part_has_the_declared_schema_whatever_the_engine_called_it(tmp_path: Path) -> None:
     found = TABLE.slice(0, 10).set_column(1, "number", TABLE["number"].slice(0, 10).cast(pa.int32()))
-    (part,) = written(found.to_batches(), SCHEMA)
+    (part,) = parts_of(tmp_path, found.to_batches())
     assert pq.read_schema(BytesIO(part)).equals(SCHEMA, check_metadata=True)
 
 

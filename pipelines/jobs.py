@@ -1,0 +1,178 @@
+"""A command with everything it needs: configuration, archive, engine, the run's record; one cluster or several.
+
+tests/e2e/test_clusters.py runs several of which one fails."""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import duckdb
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.archive import Archive
+from pipelines.arguments import cluster_name, nights
+from pipelines.config import FLAGS, ClusterConfig, Config
+from pipelines.config_load import load
+from pipelines.endings import explained, interrupted
+from pipelines.engine import engine
+from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, worst
+from pipelines.progress import Progress, complain, shown
+from pipelines.report.text import visible
+from pipelines.runs import Run
+from pipelines.sources.opening import CLOUDWATCH
+from pipelines.store import ObjectStore, open_store
+
+_WIDTH = 140
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command with everything it needs."""
+
+    archive: Archive
+    engine: duckdb.DuckDBPyConnection
+    config: Config
+    run: Run
+    progress: Progress
+
+    @property
+    def source(self) -> str:
+        """Where events are read.
+
+        Raises:
+            ConfigError: nobody said.
+        """
+        if self.run.source is None or not self.run.source.strip():
+            raise ConfigError(
+                f"no source for {self.archive.cluster}: pass --source FILE, FOLDER or 'GLOB', or set source under "
+                f"[clusters.{self.archive.cluster}] in auditforest.toml"
+            )
+        return self.run.source
+
+    def say(self, *results: str | Table) -> None:
+        """Print results to stdout, each on lines of its own; a reader who has left (`| head`) stops no night."""
+        self.progress.pause()
+        screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+        with screen.capture() as drawn:
+            for result in results:
+                screen.print(Text(visible(result)) if isinstance(result, str) else result, soft_wrap=True)
+        try:
+            click.echo(drawn.get(), nl=False)
+        except BrokenPipeError:
+            # or the interpreter would fail once more when it flushes stdout at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def each(command: str, given: Mapping[str, Any], work: Callable[[Job], None]) -> None:
+    """Do the work for the cluster of --cluster; without one, for every cluster that is configured, one after the other.
+
+    Of several, one that fails stops no other.
+
+    Raises:
+        SystemExit: some of several failed; bears the worst of their exit codes.
+    """
+    if given["cluster"] is not None:
+        with _job(command, cluster_name(given["cluster"]), given) as job:
+            work(job)
+        return
+    codes = []
+    for cluster in _configured(given):
+        try:
+            with _job(command, cluster, given) as job:
+                job.say(f"cluster {cluster}")
+                work(job)
+        except Exception as error:
+            if interrupted(error):
+                raise
+            codes.append(_failed(cluster, error))
+    if codes:
+        sys.exit(worst(codes))
+
+
+def _configured(given: Mapping[str, Any]) -> list[str]:
+    clusters = sorted(load(given["config"], {}).clusters)
+    if not clusters:
+        raise ConfigError(
+            "no cluster: pass --cluster NAME, or declare each under [clusters.NAME] in auditforest.toml to run them all"
+        )
+    if len(clusters) > 1 and given.get("source") not in (None, CLOUDWATCH):
+        raise ConfigError(
+            f"--source without --cluster: the events of one source would be archived for each of {len(clusters)} "
+            "clusters; pass --cluster, or set source under each [clusters.NAME]"
+        )
+    return clusters
+
+
+def _failed(cluster: str, error: BaseException) -> int:
+    told = explained(error)
+    if told is None:
+        complain(f"{cluster}: {type(error).__name__}, a mistake of auditforest")
+        traceback.print_exception(error)
+        return BUG
+    complain(f"{cluster}: {told[1]}")
+    return told[0]
+
+
+@contextmanager
+def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
+    """The job a command line asks for; its record is written when it ends, well or not."""
+    now = datetime.now(UTC)
+    config = load(given["config"], {option: given[flag.strip("-")] for flag, option in FLAGS.items()})
+    asked = tuple(nights(given["date"], given["from"], given["to"], now.date()))
+    known = config.clusters.get(cluster, ClusterConfig())
+    where = known.archive if given["archive"] is None else given["archive"]
+    if not where:
+        raise ConfigError(
+            f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
+            f"[clusters.{cluster}] in auditforest.toml"
+        )
+    store = open_store(
+        where,
+        endpoint=config.aws.endpoint,
+        region=config.aws.region,
+        expected_bucket_owner=config.aws.expected_bucket_owner,
+        kms_key=config.aws.kms_key,
+    )
+    source = known.source if given["source"] is None else given["source"]
+    run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
+    run = Run(run_id, command, cluster, asked, now, config, source, bool(given.get("bulk")))
+    with (
+        _recorded(run, store),
+        shown(run_id, cluster, lambda: datetime.now(UTC)) as progress,
+        engine(config.parse) as connection,
+    ):
+        if config.aws.endpoint is not None:
+            store.probe()
+        yield Job(Archive(store, cluster), connection, config, run, progress)
+
+
+@contextmanager
+def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
+    """Leaves the run's record in the store, however the run ends."""
+    try:
+        yield
+    except BaseException as error:
+        # the type alone of what nobody foresaw: its text may hold anything
+        code, said = explained(error) or (BUG, type(error).__name__)
+        # what went wrong first is what the user must read
+        with suppress(AuditForestError):
+            _leave_record(run, store, code, said)
+        raise
+    _leave_record(run, store, Exit.OK, None)
+
+
+def _leave_record(run: Run, store: ObjectStore, code: int, error: str | None) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    run.write(store, run.body(datetime.now(UTC), int(code), error, peak))
