@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,19 @@ import click
 from rich.table import Table
 
 from pipelines.archive import Archive
-from pipelines.config import FLAGS, describe
+from pipelines.arguments import cluster_name, nights
+from pipelines.config import FLAGS, ClusterConfig, describe
+from pipelines.config_load import load
 from pipelines.endings import NAME, endable, explained, mend_streams
-from pipelines.errors import Exit
-from pipelines.jobs import Job, each
+from pipelines.errors import ConfigError, Exit
+from pipelines.jobs import Job, each, opened, say
 from pipelines.nightly import refuse_empty, run_all, run_export, run_features, run_report, run_score
-from pipelines.progress import complain
+from pipelines.progress import complain, shown
 from pipelines.report.sentences import coverage_line, notices
 from pipelines.report.terminal import ranking_table
 from pipelines.report.text import shown_name
+from pipelines.stages.check import check
+from pipelines.stages.findings import lines, refuse
 from pipelines.stages.report import Published
 
 _EXITS = "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
@@ -157,6 +162,46 @@ def _report(job: Job) -> None:
     for night in job.run.nights:
         made = run_report(job.archive, night, job.run, job.progress)
         job.say(f"{night}  {job.archive.store.url}/{made.html}")
+
+
+@cli.group("archive")
+def archive_group() -> None:
+    """Look after an archive.
+
+    \b
+    Example: auditforest archive check --archive build/demo
+    """
+
+
+@archive_group.command("check")
+@click.option("--archive", help="The archive: a folder or s3://BUCKET/PREFIX (default: the one set for --cluster).")
+@click.option("--cluster", help="Only this cluster (default: every one).")
+@click.option("--from", help="First night, YYYY-MM-DD (default: every one).")
+@click.option("--to", help="Last night, inclusive (default: yesterday).")
+@click.option("--strict", is_flag=True, help="Let anything found end with exit code 3, not damage alone.")
+@click.option("--config", type=click.Path(path_type=Path), help="The file of options (default: auditforest.toml).")
+def archive_check(**given: Any) -> None:
+    """Verify every object of an archive and name what is wrong; nothing is written or deleted.
+
+    \b
+    Example: auditforest archive check --archive build/demo --cluster prod-usw2
+    """
+    now = datetime.now(UTC)
+    cluster = None if given["cluster"] is None else cluster_name(given["cluster"])
+    config = load(given["config"], {})
+    where = given["archive"] or config.clusters.get(cluster or "", ClusterConfig()).archive
+    if not where:
+        raise ConfigError(
+            "no archive to check: pass --archive FOLDER or s3://BUCKET/PREFIX, or a --cluster that has one"
+        )
+    ranged = given["from"] is not None or given["to"] is not None
+    asked = nights(None, given["from"], given["to"], now.date()) if ranged else None
+    with shown(f"{now:%Y%m%dT%H%M%S}Z-check", cluster or "", lambda: datetime.now(UTC)) as progress:
+        progress.stage("archive check")
+        done = check(opened(where, config), cluster, asked, progress.update)
+        progress.pause()
+    say(*lines(done))
+    refuse(done, strict=given["strict"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from hashlib import sha256
@@ -111,20 +112,20 @@ def newest(store: ObjectStore, table: str, cluster: str, night: date) -> Commit 
     """
     found, generation = None, 1
     while True:
-        commit = _at(store, table, cluster, night, generation)
+        commit = at(store, table, cluster, night, generation)
         if commit is not None:
             found, generation = commit, generation + 1
-        elif _at(store, table, cluster, night, generation + 1) is None:
+        elif at(store, table, cluster, night, generation + 1) is None:
             return found
         # another writer may have committed both since the first look
-        elif _at(store, table, cluster, night, generation) is None:
+        elif at(store, table, cluster, night, generation) is None:
             raise DataError(
                 f"{store.url}/{key(table, cluster, night, generation)}: missing, although the next commit stands; "
                 "restore it from a copy of the archive, or remove the night's folder and export it again"
             )
 
 
-def _at(store: ObjectStore, table: str, cluster: str, night: date, generation: int) -> Commit | None:
+def at(store: ObjectStore, table: str, cluster: str, night: date, generation: int) -> Commit | None:
     """One commit, or None where there is none.
 
     Raises:
@@ -164,6 +165,15 @@ def _read(body: bytes) -> Commit:
         counts=Counts(**counts),
         quarantine=tuple(plain.pop("quarantine")),
         **plain,
+    )
+
+
+def gaps(hours_seen: Sequence[int]) -> tuple[int, ...]:
+    """The hours without an event between two that have some: a cluster that is up is never silent for an hour."""
+    return tuple(
+        hour
+        for hour in range(24)
+        if any(h < hour for h in hours_seen) and any(h > hour for h in hours_seen) and hour not in hours_seen
     )
 
 

@@ -64,15 +64,31 @@ class Job:
     def say(self, *results: str | Table) -> None:
         """Print results to stdout, each on lines of its own; a reader who has left (`| head`) stops no night."""
         self.progress.pause()
-        screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-        with screen.capture() as drawn:
-            for result in results:
-                screen.print(Text(visible(result)) if isinstance(result, str) else result, soft_wrap=True)
-        try:
-            click.echo(drawn.get(), nl=False)
-        except BrokenPipeError:
-            # or the interpreter would fail once more when it flushes stdout at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say(*results)
+
+
+def say(*results: str | Table) -> None:
+    """Print results to stdout, each on lines of its own."""
+    screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    with screen.capture() as drawn:
+        for result in results:
+            screen.print(Text(visible(result)) if isinstance(result, str) else result, soft_wrap=True)
+    try:
+        click.echo(drawn.get(), nl=False)
+    except BrokenPipeError:
+        # or the interpreter would fail once more when it flushes stdout at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def opened(where: str, config: Config) -> ObjectStore:
+    """The store of an archive, as the configuration says it is reached."""
+    return open_store(
+        where,
+        endpoint=config.aws.endpoint,
+        region=config.aws.region,
+        expected_bucket_owner=config.aws.expected_bucket_owner,
+        kms_key=config.aws.kms_key,
+    )
 
 
 def each(command: str, given: Mapping[str, Any], work: Callable[[Job], None]) -> None:
@@ -138,13 +154,7 @@ def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
             f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
             f"[clusters.{cluster}] in auditforest.toml"
         )
-    store = open_store(
-        where,
-        endpoint=config.aws.endpoint,
-        region=config.aws.region,
-        expected_bucket_owner=config.aws.expected_bucket_owner,
-        kms_key=config.aws.kms_key,
-    )
+    store = opened(where, config)
     source = known.source if given["source"] is None else given["source"]
     run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
     run = Run(run_id, command, cluster, asked, now, config, source, bool(given.get("bulk")))

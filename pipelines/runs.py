@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from pipelines.commits import gaps
 from pipelines.config import Config, config_hash
 from pipelines.stages.export import Exported
 from pipelines.stages.origin import code
@@ -52,6 +53,7 @@ class Run:
                     generation=commit.generation,
                     events=commit.sha256,
                     counts=asdict(commit.counts),
+                    gaps=list(gaps(commit.counts.hours_seen)),
                     committed=night in done.written,
                 )
 

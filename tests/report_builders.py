@@ -126,7 +126,9 @@ def coverage(**changes: Any) -> Coverage:
             "outside": 10,
             "collisions": 0,
             "truncated": 0,
+            "mistyped": 0,
             "hours_seen": tuple(range(24)),
+            "gaps": (),
             "blind": (),
         }
         | changes

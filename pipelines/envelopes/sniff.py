@@ -8,8 +8,8 @@ The rule, first match wins; "line" is the first line that is not blank, whole or
 4. The line is longer than a line may be, or has no end within 32 MB: values.
 5. The line is one whole JSON value (NDJSON, a list on one line): lines.
 6. Inside the line an object follows an object without a comma (`}{`): values.
-7. The line stops where JSON goes on (its last sign is one of `{ [ , :`), or the next line goes on with
-   `, : ] }`: values (pretty-printed).
+7. The line stops where JSON goes on (its last sign is one of `{ [ ,`; no printer breaks after a colon), or the next
+   line goes on with `, : ] }`: values (pretty-printed).
 8. Anything else, a damaged first line among it: lines.
 
 Whoever is wrong loses nothing: single-line forms come out of either reader as the same lines.
@@ -68,7 +68,7 @@ def _not_of_lines(line: str, following: bytes, newline: bool, line_bytes: int) -
         return True
     if _whole(line):
         return False
-    return bool(STRICT.search(line)) or line.rstrip()[-1:] in "{[,:" or following in (b",", b":", b"]", b"}")
+    return bool(STRICT.search(line)) or line.rstrip()[-1:] in "{[," or following in (b",", b":", b"]", b"}")
 
 
 def _whole(line: str) -> bool:

@@ -92,7 +92,9 @@ class Coverage:
     outside: int  # of the nights asked for
     collisions: int  # one identity, two contents; both are archived
     truncated: int  # archived, but cut short at the source
+    mistyped: int  # archived, with a field of a type it must not have
     hours_seen: tuple[int, ...]  # 0 to 23 UTC, with at least one event
+    gaps: tuple[int, ...]  # hours without one, between two that have some
     blind: tuple[str, ...]  # features this source cannot show
 
     def __post_init__(self) -> None:

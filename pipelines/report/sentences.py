@@ -81,7 +81,10 @@ def hours_sentence(coverage: Coverage) -> str:
     """How many hours of the UTC day hold an event, and which do not."""
     missing = coverage.missing_hours
     seen = f"{24 - len(missing)} of 24 hours seen"
-    return f"{seen} (no event in {hour_list(missing)} UTC)" if missing else seen
+    if not missing:
+        return seen
+    gaps = f"; gaps at {hour_list(coverage.gaps)}" if coverage.gaps else ""
+    return f"{seen} (no event in {hour_list(missing)} UTC{gaps})"
 
 
 def coverage_line(night: Night) -> str:
@@ -90,7 +93,7 @@ def coverage_line(night: Night) -> str:
     return (
         f"{counted(it.read, 'events')} read = {it.archived:,} archived + {it.duplicate:,} duplicate"
         f" + {it.quarantined:,} quarantined + {it.outside:,} outside the asked nights; {hours_sentence(it)};"
-        f" {it.truncated:,} truncated; {counted(it.collisions, 'collisions')};"
+        f" {it.truncated:,} truncated; {it.mistyped:,} mistyped; {counted(it.collisions, 'collisions')};"
         f" blind: {', '.join(map(visible, it.blind)) or 'no feature'}"
     )
 
@@ -108,15 +111,29 @@ def _doubts(night: Night) -> list[str]:
             f"The counts do not add up: {it.read:,} events read, {it.accounted:,} accounted for."
             " Events may be missing from this ranking."
         )
-    if it.missing_hours:
+    if it.gaps:
         doubts.append(
-            f"No event in {counted(len(it.missing_hours), 'hours')} of the day"
-            f" ({hour_list(it.missing_hours)} UTC): what was done then is not in this ranking."
+            f"A gap of {counted(len(it.gaps), 'hours')} ({hour_list(it.gaps)} UTC) between hours with events: a cluster"
+            " is never silent, so the log is missing, not the requests. What was done then is not in this ranking."
+        )
+    if edges := tuple(hour for hour in it.missing_hours if hour not in it.gaps):
+        doubts.append(
+            f"No event in {counted(len(edges), 'hours')} at the ends of the day"
+            f" ({hour_list(edges)} UTC): what was done then is not in this ranking."
+        )
+    if night.generation > 1:
+        doubts.append(
+            f"Revised: this is generation {night.generation} of the night, made again with events that came later."
+        )
+    if it.mistyped:
+        doubts.append(
+            f"{counted(it.mistyped, 'events')} with a field of a wrong type, such as a user that is no object: the field"
+            " is empty in the archive. API servers do not write such events."
         )
     if it.collisions:
         doubts.append(
-            f"{counted(it.collisions, 'collisions')}: two events with one identity and different content,"
-            " both kept. A client may choose its audit ID, and hide one event behind another."
+            f"{counted(it.collisions, 'collisions')}: events that share an audit ID and stage with another, all kept."
+            " A client may choose its audit ID, and hide one event behind another."
         )
     if night.history_nights == 0:
         doubts.append(

@@ -8,7 +8,7 @@ from typing import Any
 
 from features.catalogue import feature
 from pipelines.archive import RANKING, Archive, Derived
-from pipelines.commits import folder
+from pipelines.commits import folder, gaps
 from pipelines.errors import DataError
 from pipelines.report.html import report_html
 from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
@@ -57,7 +57,16 @@ def night_of(ranking: Derived) -> Night:
     """A ranking as the report's own words."""
     meta = ranking.meta
     counts = meta["counts"]
-    fields = ("read", "archived", "duplicate", "quarantined", "outside", "collisions", "truncated")
+    fields = (
+        "read",
+        "archived",
+        "duplicate",
+        "quarantined",
+        "outside",
+        "collisions",
+        "truncated",
+        "mistyped",
+    )
     return Night(
         cluster=meta["cluster"],
         date=date.fromisoformat(meta["night"]),
@@ -65,6 +74,7 @@ def night_of(ranking: Derived) -> Night:
         coverage=Coverage(
             **{name: counts[name] for name in fields},
             hours_seen=tuple(counts["hours_seen"]),
+            gaps=gaps(counts["hours_seen"]),
             blind=tuple(meta["blind"]),
         ),
         history_nights=meta["history_nights"],

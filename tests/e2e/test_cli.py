@@ -30,7 +30,7 @@ def examples(of: Ended) -> list[str]:
 
 
 def test_these_are_all_commands() -> None:
-    assert set(cli.commands) == set(COMMANDS)
+    assert set(cli.commands) == {*COMMANDS, "archive"}
 
 
 def test_the_groups_help_shows_every_exit_code_and_an_example() -> None:

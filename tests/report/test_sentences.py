@@ -71,7 +71,7 @@ def test_a_whole_night_is_told_without_a_notice():
     assert notices(night()) == ()
     assert coverage_line(night()) == (
         "1,000 events read = 900 archived + 60 duplicate + 30 quarantined + 10 outside the asked nights;"
-        " 24 of 24 hours seen; 0 truncated; 0 collisions; blind: no feature"
+        " 24 of 24 hours seen; 0 truncated; 0 mistyped; 0 collisions; blind: no feature"
     )
 
 
@@ -81,7 +81,13 @@ def test_a_whole_night_is_told_without_a_notice():
         ({"history_nights": 3}, "Only 3 earlier nights of the 7 expected"),
         ({"history_nights": 1}, "Only 1 earlier night of the 7 expected"),
         ({"history_nights": 0}, "No earlier night"),
-        ({"coverage": coverage(hours_seen=tuple(range(22)))}, "No event in 2 hours of the day (22, 23 UTC)"),
+        (
+            {"coverage": coverage(hours_seen=tuple(range(22)))},
+            "No event in 2 hours at the ends of the day (22, 23 UTC)",
+        ),
+        ({"coverage": coverage(hours_seen=(*range(5), *range(7, 24)), gaps=(5, 6))}, "A gap of 2 hours (05, 06 UTC)"),
+        ({"coverage": coverage(mistyped=2)}, "2 events with a field of a wrong type"),
+        ({"generation": 3}, "Revised: this is generation 3"),
         ({"coverage": coverage(archived=899)}, "1,000 events read, 999 accounted for"),
         ({"coverage": coverage(collisions=1)}, "1 collision:"),
         ({"notices": ("Said by the job.",)}, "Said by the job."),
@@ -93,5 +99,10 @@ def test_a_doubt_becomes_one_notice(changes, said):
 
 
 def test_a_missing_hour_is_named_in_the_coverage_line():
-    line = coverage_line(night(coverage=coverage(hours_seen=(0, *range(4, 24)))))
-    assert "21 of 24 hours seen (no event in 01, 02, 03 UTC)" in line
+    line = coverage_line(night(coverage=coverage(hours_seen=(0, *range(4, 24)), gaps=(1, 2, 3))))
+    assert "21 of 24 hours seen (no event in 01, 02, 03 UTC; gaps at 01, 02, 03)" in line
+
+
+def test_hours_missing_at_the_ends_of_a_day_are_no_gap():
+    line = coverage_line(night(coverage=coverage(hours_seen=tuple(range(4, 20)))))
+    assert "16 of 24 hours seen (no event in 00, 01, 02, 03, 20, 21, 22, 23 UTC);" in line
