@@ -127,8 +127,8 @@ def _doubts(night: Night) -> list[str]:
         )
     if it.mistyped:
         doubts.append(
-            f"{counted(it.mistyped, 'events')} with a field of a wrong type, such as a user that is no object: the field"
-            " is empty in the archive. API servers do not write such events."
+            f"{counted(it.mistyped, 'events')} with a field of a wrong type, such as a user that is no object: the"
+            " field is empty in the archive. API servers do not write such events."
         )
     if it.collisions:
         doubts.append(
