@@ -81,7 +81,9 @@ def _nightly(job: Job) -> None:
         else:
             first = made.night.ranked[0]
             name = shown_name(first.principal, 60)
-            job.say(f"{made.night.date}  {len(made.night.ranked)} principals, first {name} ({first.score:.3g})")
+            late = "revised by events that came late: " if made.night.date < job.run.nights[0] else ""
+            count = len(made.night.ranked)
+            job.say(f"{made.night.date}  {late}{count} principals, first {name} ({first.score:.3g})")
 
 
 def _results(made: Published, archive: Archive) -> Iterator[str | Table]:

@@ -57,15 +57,16 @@ class EventColumn:
     meaning: str
     sql: str
     late: bool = False
-    """Read from `authorised`, what AUTHORISED makes of a row, and not from the event: reasons are few, and the engine
-    takes each of them apart once when it finds them written down."""
+    """Read from `authorised`, what AUTHORISED makes of a reason, and not from the event."""
+    differs: bool = False
+    """Nearly every row has another value, so a dictionary would only take room."""
 
 
 _TEXT = "VARCHAR"
 _STAMP = "TIMESTAMP WITH TIME ZONE"
 
 COLUMNS: tuple[EventColumn, ...] = (
-    EventColumn("audit_id", _TEXT, "Id of the request; a client may choose it.", "e.auditID"),
+    EventColumn("audit_id", _TEXT, "Id of the request; a client may choose it.", "e.auditID", differs=True),
     EventColumn("stage", _TEXT, "Stage of the request this line reports.", "e.stage"),
     EventColumn(
         "stage_ts",
@@ -76,8 +77,11 @@ COLUMNS: tuple[EventColumn, ...] = (
         f"ELSE coalesce({_time('e.timestamp')}, {_time('e.metadata.creationTimestamp')}, "
         # of a line cut off before its times, the envelope knows when it was logged
         "CASE WHEN cut THEN make_timestamptz(logged_ms * 1000) END) END",
+        differs=True,
     ),
-    EventColumn("received_ts", _STAMP, "Time the request arrived, UTC.", _time("e.requestReceivedTimestamp")),
+    EventColumn(
+        "received_ts", _STAMP, "Time the request arrived, UTC.", _time("e.requestReceivedTimestamp"), differs=True
+    ),
     EventColumn("level", _TEXT, "Audit level of the line.", "e.level"),
     EventColumn("verb", _TEXT, "API verb, or HTTP method in lower case for other URLs.", "e.verb"),
     EventColumn("username", _TEXT, "User name; null for a request without identity.", "nullif(e.user.username, '')"),
@@ -140,7 +144,7 @@ COLUMNS: tuple[EventColumn, ...] = (
         "Length of the raw line, bytes; null where the source holds no raw line.",
         "CASE WHEN raw THEN line_bytes END",
     ),
-    EventColumn("content_hash", _TEXT, "First 128 bits of the raw line's SHA-256, hex.", "line_hash"),
+    EventColumn("content_hash", _TEXT, "First 128 bits of the raw line's SHA-256, hex.", "line_hash", differs=True),
 )
 
 NAMES: tuple[str, ...] = tuple(c.name for c in COLUMNS)

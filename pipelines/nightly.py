@@ -7,7 +7,7 @@ from datetime import date
 
 import duckdb
 
-from pipelines.archive import Archive, Derived
+from pipelines.archive import EVENTS, RANKING, Archive, Derived
 from pipelines.config import Config
 from pipelines.errors import DataError, EmptyNightError
 from pipelines.progress import Progress
@@ -96,13 +96,23 @@ def run_all(
         EmptyNightError: at the end, if any asked night has no event.
     """
     done = run_export(archive, engine, source, run, progress)
-    for night in (*done.revised, *run.nights):
+    for night in (*behind(archive, done.late), *run.nights):
         if night in done.empty:
             continue
         run_features(archive, engine, night, config, run, progress)
         run_score(archive, engine, night, config, run, progress)
         yield run_report(archive, night, run, progress)
     refuse_empty(done, source, archive)
+
+
+def behind(archive: Archive, nights: Sequence[date]) -> list[date]:
+    """Of these nights those that were ranked before their newest events came in, by this run or one that failed."""
+    found = []
+    for night in nights:
+        ranking, commit = archive.derived(RANKING, night), archive.newest(EVENTS, night)
+        if ranking is not None and commit is not None and ranking.meta["generation"] != commit.generation:
+            found.append(night)
+    return found
 
 
 def refuse_empty(done: Exported, source: str, archive: Archive) -> None:

@@ -15,7 +15,10 @@ import pyarrow.parquet as pq
 from pipelines.errors import DataError
 
 PART_BYTES = 256 * 1024 * 1024
-_ROW_GROUP = 122_880
+_ROW_GROUP = 32_768
+DIFFERS = "differs"
+"""Key in the metadata of a field of which nearly every row has another value."""
+
 _META = b"auditforest"
 _SEAL = b"auditforest-sha256="
 _UNSEALED = b"0" * 64
@@ -61,9 +64,27 @@ def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterato
 
 
 def _writer(sink: BytesIO | Path, schema: pa.Schema) -> pq.ParquetWriter:
+    differing = {f.name for f in schema if DIFFERS.encode() in (f.metadata or {})}
+    texts = [f.name for f in schema if f.name in differing and pa.types.is_string(f.type)]
     return pq.ParquetWriter(
-        sink, schema, compression="zstd", compression_level=3, version="2.6", write_page_checksum=True
+        sink,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        version="2.6",
+        write_page_checksum=True,
+        use_dictionary=[path for path in _leaves(schema) if path.partition(".")[0] not in differing],
+        # lengths apart from the bytes: the ids of a night compress by a tenth more
+        column_encoding=dict.fromkeys(texts, "DELTA_LENGTH_BYTE_ARRAY") or None,
     )
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Names of the columns that values are written to."""
+    none = BytesIO()
+    pq.write_table(schema.empty_table(), none)
+    written = pq.read_metadata(none).schema
+    return [written.column(i).path for i in range(len(written))]
 
 
 def encode(table: pa.Table, meta: Mapping[str, Any]) -> bytes:

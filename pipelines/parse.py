@@ -107,7 +107,9 @@ def reading(nights: Sequence[date] | None) -> str:
 def settled(relation: str, *beside: str) -> str:
     """SQL: the columns NAMES, and those named beside them, over a relation that holds EARLY."""
     columns = ", ".join([*beside, *(f"{c.sql} AS {c.name}" if c.late else f'"{c.name}"' for c in COLUMNS)])
-    return f"SELECT {columns} FROM (SELECT *, {AUTHORISED} AS authorised FROM {relation})"
+    # reasons are few: each is taken apart once
+    reasons = f"(SELECT reason, {AUTHORISED} AS authorised FROM (SELECT DISTINCT reason FROM {relation}))"
+    return f"SELECT {columns} FROM {relation} LEFT JOIN {reasons} USING (reason)"
 
 
 @dataclass(frozen=True)

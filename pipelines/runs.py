@@ -46,7 +46,7 @@ class Run:
             "covers": done.covers,
             "revised": [n.isoformat() for n in done.revised],
         }
-        for night, commit in done.commits.items():
+        for night, commit in {**done.revisions, **done.commits}.items():
             if commit is not None:
                 self.note(
                     night,

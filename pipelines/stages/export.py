@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.errors import DataError
-from pipelines.events import COLUMNS
+from pipelines.events import COLUMNS, EventColumn
 from pipelines.known import Known
+from pipelines.parquet import DIFFERS
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
 from pipelines.scratch import scratch
 from pipelines.sources.base import Source
@@ -31,7 +32,14 @@ _ARROW = {
     "BOOLEAN": pa.bool_(),
     "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
 }
-SCHEMA = pa.schema([pa.field(c.name, _ARROW[c.type], metadata={"meaning": c.meaning}) for c in COLUMNS])
+
+
+def _field(column: EventColumn) -> pa.Field:
+    values = {DIFFERS: "yes"} if column.differs else {}
+    return pa.field(column.name, _ARROW[column.type], metadata={"meaning": column.meaning} | values)
+
+
+SCHEMA = pa.schema([_field(c) for c in COLUMNS])
 """Of the events table."""
 
 
@@ -39,11 +47,12 @@ SCHEMA = pa.schema([pa.field(c.name, _ARROW[c.type], metadata={"meaning": c.mean
 class Exported:
     """What an export did: each asked night's commit, which nights it wrote, and where every line ended.
 
-    `revised` are earlier nights, archived before, of which late events came in."""
+    `late` are the earlier nights whose late events were taken, `revisions` the commits of those that had some."""
 
     commits: Mapping[date, Commit | None]
     written: tuple[date, ...]
-    revised: tuple[date, ...]
+    late: tuple[date, ...]
+    revisions: Mapping[date, Commit]
     inputs: tuple[Input, ...]
     ended: Mapping[str, Ended]
     ignored: tuple[str, ...]
@@ -55,7 +64,12 @@ class Exported:
     @property
     def empty(self) -> tuple[date, ...]:
         """Asked nights of which the archive holds no event."""
-        return tuple(n for n, c in self.commits.items() if c is None and n not in self.revised)
+        return tuple(n for n, c in self.commits.items() if c is None)
+
+    @property
+    def revised(self) -> tuple[date, ...]:
+        """Earlier nights, archived before, of which late events came in."""
+        return tuple(self.revisions)
 
     @property
     def read(self) -> int:
@@ -91,10 +105,11 @@ def export(
         _refuse_other_logs(name, staging)
         commits, written, bad = _archive(archive, staging, before, nights)
     covers = f"{staging.first} to {staging.last}" if staging.first else "no event"
-    revised = tuple(n for n in written if n not in nights)
     asked = {n: commits[n] for n in nights}
-    inputs = tuple(feed.inputs)
-    return Exported(asked, written, revised, inputs, staging.ended, source.ignored, source.notices, covers, bad)
+    earlier = tuple(n for n in taken if n not in nights)
+    revised = {n: commit for n, commit in commits.items() if n in earlier and n in written and commit is not None}
+    inputs, ended = tuple(feed.inputs), staging.ended
+    return Exported(asked, written, earlier, revised, inputs, ended, source.ignored, source.notices, covers, bad)
 
 
 def _known(archive: Archive, before: Mapping[date, Commit | None]) -> Known:

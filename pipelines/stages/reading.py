@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipelines.commits import Input
 from pipelines.known import NO_NIGHT, Known
-from pipelines.lines import lines_of, record_batches, without
+from pipelines.lines import HASH_BYTES, Inner, lines_of, record_batches, without
 from pipelines.sources.base import Batch, LongLine, SourceObject
 
 Progress = Callable[[str, float], None]
@@ -44,7 +46,7 @@ class Feed:
     progress: Progress
     inputs: list[Input] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
-    again: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = field(default_factory=list)
+    again: list[NDArray[np.int64]] = field(default_factory=list)
     long: list[LongLine] = field(default_factory=list)
     failed: BaseException | None = None
 
@@ -71,6 +73,23 @@ class Feed:
                 self.inputs.append(Input(one.name, stream.sha256, stream.stored_bytes))
             done += one.size
 
+    def unknown(self, found: Sequence[Inner]) -> list[Inner]:
+        """The events taken out of bad lines that are not archived yet; the others are counted as duplicates."""
+        if not self.known or not found:
+            return list(found)
+        digests = b"".join(sha256(one.line).digest()[:HASH_BYTES] for one in found)
+        nights = self.known.night_of(digests)
+        for one, night in zip(found, nights.tolist(), strict=True):
+            if night != NO_NIGHT:
+                self._met(one.source, np.array([night]))
+        return [one for one, night in zip(found, nights.tolist(), strict=True) if night == NO_NIGHT]
+
+    def _met(self, index: int, nights: NDArray[np.int64]) -> None:
+        """Count lines of an object that are archived already, each under its night."""
+        self.again[index] += np.bincount(nights, minlength=len(self.known.nights))
+        self.ended[index].read += len(nights)
+        self.ended[index].duplicate += len(nights)
+
     def _lines(self, index: int, found: Batch | LongLine) -> Iterator[pa.RecordBatch]:
         ended = self.ended[index]
         if isinstance(found, LongLine):
@@ -83,8 +102,6 @@ class Feed:
         if self.known:
             nights = self.known.night_of(lines.digests)
             met = nights != NO_NIGHT
-            self.again[index] += np.bincount(nights[met], minlength=len(self.known.nights))
-            ended.read += int(met.sum())
-            ended.duplicate += int(met.sum())
+            self._met(index, nights[met])
             lines = without(lines, met)
         yield from record_batches(lines, index, found.raw)

@@ -124,14 +124,18 @@ class Staging:
             ended = self.feed.ended[line.source]
             ended.blank += refuse_or_save(line, inner.extend, entries.append, self.feed.objects[line.source].name)
             if len(inner) >= _INNER_LINES or (inner and len(inner[-1].parsed) > _INNER_BYTES):
-                yield inner_batch(inner)
+                yield from self._unknown(inner)
                 inner = []
             if len(entries) >= _REFUSED_ROWS:
                 self._refuse(refused, entries)
                 entries = []
         self._refuse(refused, entries)
-        if inner:
-            yield inner_batch(inner)
+        yield from self._unknown(inner)
+
+    def _unknown(self, inner: Sequence[Inner]) -> Iterator[pa.RecordBatch]:
+        fresh = self.feed.unknown(inner)
+        if fresh:
+            yield inner_batch(fresh)
 
     def _long(self, line: Any) -> dict[str, object]:
         row = quarantined(line.source, line.offset, line.start, "longer than a line may be")

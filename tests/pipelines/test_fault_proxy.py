@@ -90,7 +90,7 @@ def test_the_key_of_a_json_call_names_its_operation(proxy: Proxy) -> None:
     proxy.arm(Rule(actions.throttle, match="Logs_20140328.DescribeLogGroups"))
     with closing(client("logs", region=None, endpoint_url=proxy.url, attempts=1)) as logs:
         assert refusal(logs.describe_log_groups) == (400, "ThrottlingException")
-        assert logs.describe_log_groups()["logGroups"] == []
+        assert "logGroups" in logs.describe_log_groups()
     assert [c.key for c in proxy.log] == ["POST / Logs_20140328.DescribeLogGroups"] * 2
 
 
