@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import numpy as np
@@ -74,7 +75,7 @@ def lines_of(batch: Batch) -> Lines:
     pos = batch.offset + (starts[:-1] if batch.starts is None else batch.starts)
     logged = None if batch.times_ms is None else np.asarray(batch.times_ms)
     if batch.starts is None and _is_wrapped(data):
-        data = b"\n".join(_unwrapped(line) for line in data.split(b"\n"))
+        data = b"".join(_unwrapped(line) + b"\n" for line in data.removesuffix(b"\n").split(b"\n"))
         starts = split(data)
     prefixes = _prefixes(data, starts)
     if prefixes.any():
@@ -217,31 +218,22 @@ def _without(data: bytes, starts: NDArray[np.int64], prefixes: NDArray[np.int64]
 
 
 def _times(data: bytes, starts: NDArray[np.int64], prefixes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Milliseconds of the time each prefix begins with; 0 where it begins with none."""
+    """Milliseconds of the time each prefix begins with; 0 where it begins with none that has a zone."""
     times = np.zeros(len(starts), np.int64)
-    dated = np.flatnonzero(prefixes >= _STAMP_BYTES)
-    if len(dated):
-        view = np.frombuffer(data, np.uint8)
-        stamps = view[starts[dated][:, None] + np.arange(_STAMP_BYTES)]
-        digits = (stamps[:, _DIGITS] - ord("0")).astype(np.int64)
-        fits = (digits < 10).all(axis=1) & (stamps[:, _MARKS] == np.frombuffer(b"--T::.", np.uint8)).all(axis=1)
-        times[dated[fits]] = _ms(digits[fits])
+    for i in np.flatnonzero(prefixes).tolist():
+        times[i] = _ms(data[starts[i] : starts[i] + prefixes[i]].partition(b" ")[0])
     return times
 
 
-_STAMP_BYTES = len("2026-01-05T00:00:00.123")
-_DIGITS = np.array([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22])
-_MARKS = np.array([4, 7, 10, 13, 16, 19])
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _ms(digits: NDArray[np.int64]) -> NDArray[np.int64]:
-    def number(*places: int) -> NDArray[np.int64]:
-        return digits[:, places] @ 10 ** np.arange(len(places) - 1, -1, -1)
-
-    months = (number(0, 1, 2, 3) - 1970) * 12 + number(4, 5) - 1
-    days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + number(6, 7) - 1
-    seconds = ((days * 24 + number(8, 9)) * 60 + number(10, 11)) * 60 + number(12, 13)
-    return np.asarray(seconds * 1000 + number(14, 15, 16))
+def _ms(stamp: bytes) -> int:
+    try:
+        found = datetime.fromisoformat(stamp.decode())
+    except ValueError:
+        return 0
+    return 0 if found.tzinfo is None else (found - _EPOCH) // timedelta(milliseconds=1)
 
 
 _WRAPPERS = ("log", "message")

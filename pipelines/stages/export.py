@@ -138,7 +138,7 @@ def _archive(
 ) -> tuple[dict[date, Commit | None], tuple[date, ...], int]:
     """Each night's commit, the nights of which this run wrote it, and the bad lines met."""
     home = next((n for n in asked if staging.present(n)), asked[0])
-    with _elsewhere(archive, staging, home) as elsewhere:
+    with _elsewhere(archive, [night for night in before if night != home]) as elsewhere:
         filed = _file_quarantine(archive, staging, home, elsewhere)
         rest = _Rest(archive, staging, filed, elsewhere)
         commits: dict[date, Commit | None] = {}
@@ -152,10 +152,9 @@ def _archive(
 
 
 @contextmanager
-def _elsewhere(archive: Archive, staging: Staging, home: date) -> Iterator[list[Path]]:
-    """Parts of the quarantine of the other nights: a line that is read again may be filed under one of them."""
-    others = [archive.newest(QUARANTINE, n) for n in staging.nights if n != home]
-    with archive.files(*others) as parts:
+def _elsewhere(archive: Archive, nights: Sequence[date]) -> Iterator[list[Path]]:
+    """Parts of the quarantine of other nights: a line that is read again may be filed under one of them."""
+    with archive.files(*(archive.newest(QUARANTINE, night) for night in nights)) as parts:
         yield parts
 
 
