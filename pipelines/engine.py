@@ -13,6 +13,8 @@ from pipelines.scratch import scratch
 # of each connection, also of one to the same engine; else times would be read in the machine's zone
 _SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 
+_MODEST_BYTES = 400_000_000
+
 
 @contextmanager
 def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -39,3 +41,28 @@ def worker(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     other = connection.cursor()
     other.execute(_SESSION)
     return other
+
+
+@contextmanager
+def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Holds the engine to 400 MB for a while: what else reads and writes a night must fit beside it below 1 GB."""
+    before, limit = connection.execute(
+        "SELECT current_setting('memory_limit'), least(parse_formatted_bytes(current_setting('memory_limit')), $limit)",
+        {"limit": _MODEST_BYTES},
+    ).fetchall()[0]
+    connection.execute(f"SET memory_limit = '{limit}B'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{before}'")
+
+
+@contextmanager
+def alone(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One thread for a while: a sort of rows wider than the memory needs room for each thread's runs."""
+    threads = connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {threads}")

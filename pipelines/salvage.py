@@ -17,6 +17,8 @@ from pipelines.lists import events_in
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MARK = b"[Truncated...]"
+_BODIES = ("requestObject", "responseObject")
+"""Never kept in part: what is missing would be read as not asked for."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _members(text: str, at: int, deep: int) -> Iterator[str]:
             if text[at] != '"':
                 return
             start = at
-            _, at = scanstring(text, at + 1, False)
+            key, at = scanstring(text, at + 1, False)
             at = _space(text, at)
             if text[at] != ":":
                 return
@@ -131,7 +133,7 @@ def _members(text: str, at: int, deep: int) -> Iterator[str]:
             try:
                 _, at = _DECODER.raw_decode(text, value)
             except (ValueError, RecursionError):
-                if deep and text[value] == "{":
+                if deep and text[value] == "{" and key not in _BODIES:
                     yield text[start:value] + "{" + ",".join(_members(text, value + 1, deep - 1)) + "}"
                 return
             after = _space(text, at)

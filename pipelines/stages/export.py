@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
+from pipelines.engine import alone, modest
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS, EventColumn
 from pipelines.known import Known
@@ -98,7 +99,7 @@ def export(
     """
     before = {n: archive.newest(EVENTS, n) for n in (*late, *nights)}
     taken = sorted(n for n in before if n in nights or before[n] is not None)
-    with scratch() as folder:
+    with scratch() as folder, modest(engine):
         feed = Feed(source.objects, _known(archive, before), progress)
         staging = Staging(engine, folder, taken, feed)
         staging.read()
@@ -249,7 +250,8 @@ def _append(
 
     if not staging.present(night):
         return archive.newest(EVENTS, night), False
-    commit, wrote = archive.append(EVENTS, night, added)
+    with alone(staging.engine):
+        commit, wrote = archive.append(EVENTS, night, added)
     ended = staging.ended
     for source, c in chosen.items():
         ended[source].archived += c.archived

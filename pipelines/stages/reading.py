@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.commits import Input
 from pipelines.known import NO_NIGHT, Known
-from pipelines.lines import HASH_BYTES, Inner, lines_of, record_batches, without
+from pipelines.lines import HASH_BYTES, Inner, Lines, lines_of, record_batches, without
 from pipelines.sources.base import Batch, LongLine, SourceObject
 
 Progress = Callable[[str, float], None]
@@ -44,6 +44,8 @@ class Feed:
     objects: Sequence[SourceObject]
     known: Known
     progress: Progress
+    ordinary: Callable[[int, Lines, bool], Lines] = field(default=lambda _index, lines, _raw: lines)
+    """Takes what it can read without the engine; called with an object's index, lines, and whether they are raw."""
     inputs: list[Input] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     again: list[NDArray[np.int64]] = field(default_factory=list)
@@ -104,4 +106,4 @@ class Feed:
             met = nights != NO_NIGHT
             self._met(index, nights[met])
             lines = without(lines, met)
-        yield from record_batches(lines, index, found.raw)
+        yield from record_batches(self.ordinary(index, lines, found.raw), index, found.raw)

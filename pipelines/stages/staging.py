@@ -21,6 +21,7 @@ from pipelines.commits import Counts
 from pipelines.events import ORDER
 from pipelines.lines import SCHEMA, Inner, inner_batch
 from pipelines.parse import BAD, EARLY, QUARANTINE, bad_lines, quarantined, reading, refuse_or_save, settled
+from pipelines.stages.ordinary import Ordinary
 from pipelines.stages.reading import Ended, Feed
 
 # the engine refuses to hand over 2 GiB of one text column in one batch; a line may be long
@@ -66,6 +67,7 @@ class Staging:
     first: date | None = None
     last: date | None = None
     _rounds: list[Path] = field(default_factory=list)
+    _files: list[Path] = field(default_factory=list)
     _staged: dict[tuple[int, date], int] = field(default_factory=dict)
 
     @property
@@ -79,6 +81,8 @@ class Staging:
         Raises:
             AuditForestError: what a source object raises.
         """
+        ordinary = Ordinary(self.folder / "ordinary.parquet", self.nights)
+        self.feed.ordinary = ordinary.take
         batches = self.feed.batches()
         try:
             self._parse(batches)
@@ -90,11 +94,14 @@ class Staging:
             # a thread of the engine may still be in it
             with suppress(ValueError):
                 batches.close()
+        self._files = ordinary.close()
         with pq.ParquetWriter(self._bad, QUARANTINE) as refused:
             self._refuse(refused, [self._long(line) for line in self.feed.long])
             while self._has_bad():
                 self._parse(self._inner(self._rounds[-1], refused))
-        self._count()
+        self._count(ordinary)
+        # what the reading has left is room for the sort
+        pa.default_memory_pool().release_unused()
 
     def _parse(self, lines: Iterator[pa.RecordBatch]) -> None:
         path = self.folder / f"rows-{len(self._rounds)}.parquet"
@@ -145,13 +152,15 @@ class Staging:
         if entries:
             refused.write_table(pa.Table.from_pylist(entries, QUARANTINE))
 
-    def _count(self) -> None:
+    def _count(self, ordinary: Ordinary) -> None:
         """How the lines of each object ended that are not archived, and which nights there are."""
+        how = ", filename = true, file_row_number = true, union_by_name = true"
         self.engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW staged AS SELECT *, filename || file_row_number AS nth FROM "
-            f"{read_parts(self._rounds, ', filename = true, file_row_number = true')} WHERE night IS NOT NULL"
+            "CREATE OR REPLACE TEMP VIEW staged AS SELECT *, filename || file_row_number AS nth FROM "
+            f"{read_parts([*self._files, *self._rounds], how)} WHERE night IS NOT NULL"
         )
         found = self.engine.execute("SELECT source, night, wanted, count(*) FROM staged GROUP BY ALL").fetchall()
+        found += [(source, night, False, count) for (source, night), count in ordinary.outside.items()]
         for source, night, wanted, count in found:
             self.feed.ended[source].read += count
             if wanted:

@@ -43,7 +43,8 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
     commands = [line for block in blocks("console") for line in block.splitlines()]
     assert len(commands) > 4
     for command in commands:
-        ended = auditforest(*shlex.split(command)[1:], *FEW_TREES)
+        words = shlex.split(command)[1:]
+        ended = auditforest(*words, *(FEW_TREES if words[0] != "archive" else ()))
         assert (ended.code, ended.complaints) == (0, []), command
     assert len(blocks("python")) == 2
     for snippet in blocks("python"):

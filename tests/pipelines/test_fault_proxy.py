@@ -117,7 +117,7 @@ def test_the_first_rule_that_takes_a_request_acts_on_it(proxy: Proxy, s3: Any, k
 
 
 @pytest.mark.parametrize(
-    ("action", "s3_says", "logs_say"),
+    ("action", "s3_says", "others_say"),
     [
         (actions.throttle, (400, "ThrottlingException"), (400, "ThrottlingException")),
         (actions.expired, (400, "ExpiredToken"), (400, "ExpiredTokenException")),
@@ -127,12 +127,14 @@ def test_the_first_rule_that_takes_a_request_acts_on_it(proxy: Proxy, s3: Any, k
     ids=lambda value: value.name if isinstance(value, Action) else "",
 )
 def test_a_refusal_speaks_the_protocol_it_was_asked_in(
-    proxy: Proxy, s3: Any, key: dict[str, str], action: Action, s3_says: object, logs_say: object
+    proxy: Proxy, s3: Any, key: dict[str, str], action: Action, s3_says: object, others_say: object
 ) -> None:
     proxy.arm(Rule(action, times=None))
     assert refusal(lambda: s3.get_object(**key)) == s3_says
     with closing(client("logs", region=None, endpoint_url=proxy.url, attempts=1)) as logs:
-        assert refusal(logs.describe_log_groups) == logs_say
+        assert refusal(logs.describe_log_groups) == others_say
+    with closing(client("eks", region=None, endpoint_url=proxy.url, attempts=1)) as eks:
+        assert refusal(eks.list_clusters) == others_say
     assert {c.status for c in proxy.log} == {0}, "the emulator was not asked"
 
 

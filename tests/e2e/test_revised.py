@@ -1,0 +1,179 @@
+"""A night that late events revise: ranked again before the asked one, told everywhere, and nothing else is touched."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import event, lines
+from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_of, records
+from e2e.world import CLUSTER, NIGHTS, PUBLIC, ordinary, written
+
+from pipelines.parquet import decode
+
+BEFORE, BETWEEN, LATE, ASKED = NIGHTS[:4]
+
+
+def came_late(night: date, name: str = "credential") -> dict[str, Any]:
+    """A request that its night's ranking cannot miss."""
+    return event(user="eve", resource="secrets", name=name, ip=PUBLIC, at=f"{night}T03:00:00Z", audit_id=f"late {name}")
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three nights, ranked in time. Not to be changed."""
+    folder = tmp_path_factory.mktemp("ranked")
+    source = written(folder / "source", {night: ordinary(night) for night in (BEFORE, BETWEEN, LATE)})
+    assert nightly(source, folder / "archive", BEFORE, LATE, trees=5).code == 0
+    return folder / "archive"
+
+
+@pytest.fixture
+def archive(ranked: Path, tmp_path: Path) -> Path:
+    """A copy of that archive."""
+    return shutil.copytree(ranked, tmp_path / "archive")
+
+
+def night_of(source: Path, archive: Path, **environment: str) -> Ended:
+    return nightly(source, archive, ASKED, trees=5, **environment)
+
+
+def with_late(folder: Path, *nights: date) -> Path:
+    """The asked night's log, and with it a late event of each of these nights."""
+    return written(folder, {ASKED: [*(came_late(night) for night in nights), *ordinary(ASKED)]})
+
+
+def of_night(root: Path, night: date, prefix: str = "") -> dict[str, bytes]:
+    return {n: body for n, body in everything(root).items() if f"date={night}" in n and n.startswith(prefix)}
+
+
+def ranks(root: Path, night: date) -> list[str]:
+    return [row["principal"] for row in ranking_of(root, night)["ranking"]]
+
+
+def test_a_revised_night_is_ranked_again_before_the_asked_one_and_told_everywhere(
+    archive: Path, tmp_path: Path
+) -> None:
+    assert "eve" not in ranks(archive, LATE)
+    events, others = of_night(archive, LATE, "events/"), {n: of_night(archive, n) for n in (BEFORE, BETWEEN)}
+    ended = night_of(with_late(tmp_path / "source", LATE), archive)
+    assert (ended.code, ended.complaints) == (0, [])
+
+    assert "eve" in ranks(archive, LATE)
+    for table in ("items", "principal_days", "ranking"):
+        rows, meta = decode(object_of(archive, table, LATE, f"{table}.parquet").read_bytes(), table)
+        assert meta["generation"] == 2, table
+        assert "eve" in rows["principal"].to_pylist(), table
+    # the asked night knows what came late
+    assert ranking_of(archive, ASKED)["history_nights"] == 3
+
+    first = ended.out.splitlines()[0]
+    assert first.startswith(f"{LATE}  revised")
+    record = records(archive)[-1]
+    assert record["nights"] == [str(ASKED)]
+    assert record["export"]["revised"] == [str(LATE)]
+    assert {name: record["by_night"][str(LATE)][name] for name in ("generation", "committed")} == {
+        "generation": 2,
+        "committed": True,
+    }
+    assert record["by_night"][str(ASKED)]["generation"] == 1
+    (said,) = [n for n in ranking_of(archive, LATE)["notices"] if n.startswith("Revised")]
+    assert "generation 2" in said
+    page = object_of(archive, "reports", LATE, "report.html").read_text()
+    assert 0 < page.index("Revised: this is generation 2") < page.index("The ranking")
+    assert not any(n.startswith("Revised") for n in ranking_of(archive, ASKED)["notices"])
+
+    after = of_night(archive, LATE, "events/")
+    assert {name: after[name] for name in events} == events, "what was committed stays"
+    assert len(after) == len(events) + 2
+    assert {n: of_night(archive, n) for n in (BEFORE, BETWEEN)} == others
+
+
+def test_nights_after_a_revised_one_stay_byte_for_byte(archive: Path, tmp_path: Path) -> None:
+    others = {n: of_night(archive, n) for n in (BEFORE, LATE)}
+    ended = night_of(with_late(tmp_path / "source", BETWEEN, BEFORE), archive)
+    assert ended.code == 0
+    assert ranking_of(archive, BETWEEN)["generation"] == 2
+    # of three nights before only two are looked at
+    assert {n: of_night(archive, n) for n in (BEFORE, LATE)} == others
+    (counts,) = [r["export"]["counts"] for r in records(archive)[1:]]
+    assert counts["outside"] == 1
+
+
+def test_several_revised_nights_are_ranked_in_their_order_each_with_what_came_late_of_the_other(
+    archive: Path, tmp_path: Path
+) -> None:
+    ended = night_of(with_late(tmp_path / "source", LATE, BETWEEN), archive)
+    assert [line.split()[0] for line in ended.out.splitlines()[:2]] == [str(BETWEEN), str(LATE)]
+    assert [ranking_of(archive, n)["generation"] for n in (BEFORE, BETWEEN, LATE, ASKED)] == [1, 2, 2, 1]
+    (eve,) = [row for row in ranking_of(archive, LATE)["ranking"] if row["principal"] == "eve"]
+    assert eve["first_seen"] == str(BETWEEN)
+
+
+def test_a_run_again_revises_nothing_and_changes_no_byte(archive: Path, tmp_path: Path) -> None:
+    source = with_late(tmp_path / "source", LATE)
+    assert night_of(source, archive).code == 0
+    before = everything(archive)
+    ended = night_of(source, archive)
+    assert ended.code == 0
+    assert "revised" not in ended.out
+    assert everything(archive) == before
+    assert records(archive)[-1]["export"]["revised"] == []
+
+
+def test_a_revised_night_is_what_the_same_night_is_with_the_late_events_in_time(archive: Path, tmp_path: Path) -> None:
+    assert night_of(with_late(tmp_path / "source", LATE), archive).code == 0
+    in_time = {night: ordinary(night) for night in (BEFORE, BETWEEN, LATE)}
+    in_time[LATE] += [came_late(LATE)]
+    other = tmp_path / "in time"
+    assert nightly(written(tmp_path / "all", in_time), other, BEFORE, LATE, trees=5).code == 0
+    one, two = ranking_of(archive, LATE), ranking_of(other, LATE)
+    assert one["ranking"] == two["ranking"]
+
+
+def test_a_night_that_a_failed_run_revised_is_ranked_again_by_the_next(archive: Path, tmp_path: Path) -> None:
+    source = with_late(tmp_path / "source", LATE)
+    with (source / f"audit-{ASKED}.ndjson").open("ab") as log:
+        log.write(b"no event\n" * 9)
+    assert night_of(source, archive).code == 3
+    assert records(archive)[-1]["export"]["revised"] == [str(LATE)]
+    assert ranking_of(archive, LATE)["generation"] == 1
+    ended = night_of(source, archive, AUDITFOREST_EXPORT__QUARANTINED_PERCENT="5")
+    assert ended.code == 0
+    assert ranking_of(archive, LATE)["generation"] == 2
+    assert "eve" in ranks(archive, LATE)
+
+
+def test_a_night_that_export_alone_revised_says_what_to_do_and_is_ranked_again_by_the_next(
+    archive: Path, tmp_path: Path
+) -> None:
+    source = with_late(tmp_path / "source", LATE)
+    where = ("--cluster", CLUSTER, "--source", source, "--archive", archive, "--date", ASKED)
+    first, second = auditforest("export", *where).out.splitlines()
+    assert first == f"{LATE}  revised by events that came late; run the other stages of this night again"
+    assert second.startswith(f"{ASKED}  ")
+    assert night_of(source, archive).code == 0
+    assert "eve" in ranks(archive, LATE)
+
+
+def test_an_option_of_0_leaves_earlier_nights_alone(archive: Path, tmp_path: Path) -> None:
+    before = {n: of_night(archive, n) for n in (BEFORE, BETWEEN, LATE)}
+    ended = night_of(with_late(tmp_path / "source", LATE), archive, AUDITFOREST_EXPORT__REREAD_HOURS_OBJECTS="0")
+    assert ended.code == 0
+    assert {n: of_night(archive, n) for n in (BEFORE, BETWEEN, LATE)} == before
+    assert records(archive)[-1]["export"]["counts"]["outside"] == 1
+
+
+def test_late_events_of_an_empty_night_are_archived_and_their_night_is_ranked_before_the_complaint(
+    archive: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "late.log").write_bytes(lines([came_late(LATE)]))
+    ended = night_of(tmp_path / "source", archive)
+    assert ended.code == 6
+    assert f"no audit event of {CLUSTER} for {ASKED}" in ended.complaints[0]
+    assert ranking_of(archive, LATE)["generation"] == 2
+    assert records(archive)[-1]["export"]["revised"] == [str(LATE)]
