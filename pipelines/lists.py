@@ -1,71 +1,151 @@
-"""Lists on one line, an EventList or a plain array, taken apart into the bytes of their events.
+"""What one line holds besides one event: the entries of a list, values side by side, what is left behind them.
 
-The bytes stay as they were written, so an event has the same hash in a list and on a line of its own."""
+The bytes stay as they were written, so an event has the same hash in a list and on a line of its own. Nothing recurses
+and no number is read: depth and digits are the writer's choice."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from json.decoder import scanstring  # type: ignore[attr-defined]
+
+from pipelines.envelopes.scan import EVENT_HEAD, SCANNER, break_before, trusted
 
 MAX_EVENTS = 1_000_000
 """A line that lists more is quarantined whole; its positions alone would fill the memory."""
 
-_DECODER = json.JSONDecoder(strict=False)
-_SPACE = re.compile(r"[ \t\n\r]*")
+Parts = list[tuple[int, int]]
+"""Where each part of a line begins and ends."""
+
+_SPACE = re.compile(r"[ \t\n\r]*+")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_SIGN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}"]', re.DOTALL)
+_LITERAL = re.compile(r"[^\s,\[\]{}\"]++")
 
 
-def events_in(line: bytes) -> list[tuple[int, bytes]] | None:
-    """Where each object of the list starts in the line, and its bytes; None for a line that is no list of any."""
+class CutError(Exception):
+    """The line ends, or is damaged, inside a value."""
+
+
+def apart(line: bytes) -> list[tuple[int, bytes]] | None:
+    """Where each part of the line starts, and its bytes; None for a line that is one object, or lists none.
+
+    Parts are the entries of lists (of an EventList: of all its `items`), objects one behind the other, and whatever
+    follows: together they hold all that is no sign of a list.
+    """
     # one character a byte: JSON's own signs are ASCII, and only they matter here
     text = line.decode("latin-1")
-    try:
-        start = _array(text)
-        if start is None:
-            return None
-        found: list[tuple[int, bytes]] = []
-        for low, high in _elements(text, start):
-            if text[low] != "{" or len(found) == MAX_EVENTS:
-                return None
-            found.append((low, line[low:high]))
-    except (ValueError, IndexError, RecursionError):
+    parts: Parts = []
+    at, listed = _space(text, 0), False
+    while at < len(text):
+        before = len(parts)
+        try:
+            if text[at] == "[":
+                listed = True
+                at = _entries(text, at, parts)
+            elif text[at] == "{":
+                torn = _torn(text, at)
+                if torn is not None:
+                    parts.append((at, torn))
+                    at = torn
+                    continue
+                at = _object(text, at, parts)
+                listed = listed or parts[before:] != [(parts[-1][0], at)]
+            else:
+                raise CutError
+        except CutError:
+            # of a list the entries before the cut are whole
+            listed = listed or len(parts) > before
+            parts.append((_behind_comma(text, parts[-1][1] if len(parts) > before else at), len(text)))
+            break
+        at = _space(text, at)
+    if len(parts) > MAX_EVENTS or not any(text[a : a + 1] == "{" for a, _ in parts) or (len(parts) < 2 and not listed):
         return None
-    return found or None
+    return [(a, line[a:b].rstrip()) for a, b in parts if line[a:b].strip()]
 
 
-def _skip(text: str, at: int) -> int:
+def _space(text: str, at: int) -> int:
     found = _SPACE.match(text, at)
     return found.end() if found else at
 
 
-def _array(text: str) -> int | None:
-    """Where the list starts, or None."""
-    at = _skip(text, 0)
-    if text[at] == "[":
-        return at
-    if text[at] != "{" or '"EventList"' not in text:
-        return None
-    at = _skip(text, at + 1)
-    while text[at] != "}":
-        name, at = scanstring(text, at + 1, False)
-        at = _skip(text, _skip(text, at) + 1)
-        if name == "items":
-            return at if text[at] == "[" else None
-        _, at = _DECODER.raw_decode(text, at)
-        at = _skip(text, at)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
+def _behind_comma(text: str, at: int) -> int:
+    at = _space(text, at)
+    return _space(text, at + 1) if text[at : at + 1] in (",", "[") else at
+
+
+def _torn(text: str, at: int) -> int | None:
+    """Where the next event begins within one that broke off there, as of a writer that was killed and began anew."""
+    try:
+        SCANNER.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        for found in EVENT_HEAD.finditer(text, at + 1):
+            if trusted(text, at, break_before(text, error.pos), found.start()):
+                return found.start()
+    except RecursionError:
+        pass
     return None
 
 
-def _elements(text: str, start: int) -> Iterator[tuple[int, int]]:
-    at = _skip(text, start + 1)
-    while text[at] != "]":
-        _, end = _DECODER.raw_decode(text, at)
-        yield at, end
-        at = _skip(text, end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-        elif text[at] != "]":
-            raise ValueError("neither a comma nor the end of the list")
+def end_of(text: str, at: int) -> int:
+    """Where the value that begins here ends, told by its brackets alone.
+
+    Raises:
+        CutError: it does not end, or is no value.
+    """
+    if text[at : at + 1] not in ("{", "["):
+        found = _STRING.match(text, at) or _LITERAL.match(text, at)
+        if found is None:
+            raise CutError
+        return found.end()
+    depth = 0
+    for sign in _SIGN.finditer(text, at):
+        first = sign[0]
+        if first in ("{", "["):
+            depth += 1
+        elif first in ("}", "]"):
+            depth -= 1
+            if depth == 0:
+                return sign.end()
+        elif first == '"':
+            raise CutError
+    raise CutError
+
+
+def _entries(text: str, at: int, parts: Parts) -> int:
+    """Adds the entries of the list that begins here; where it ends comes back."""
+    at = _space(text, at + 1)
+    while text[at : at + 1] != "]":
+        end = end_of(text, at)
+        parts.append((at, end))
+        at = _space(text, end)
+        if text[at : at + 1] == ",":
+            at = _space(text, at + 1)
+        elif text[at : at + 1] != "]":
+            raise CutError
+    return at + 1
+
+
+def _object(text: str, start: int, parts: Parts) -> int:
+    """Adds the object that begins here, or if it is a list of events all its items; where it ends comes back."""
+    before, at = len(parts), _space(text, start + 1)
+    while text[at : at + 1] == '"':
+        end = end_of(text, at)
+        key, at = text[at:end], _space(text, end)
+        if text[at : at + 1] != ":":
+            raise CutError
+        at = _space(text, at + 1)
+        if key == '"auditID"':
+            # an event, whatever else it holds
+            del parts[before:]
+            break
+        is_list = key == '"items"' and text[at : at + 1] == "[" and '"EventList"' in text
+        at = _space(text, _entries(text, at, parts) if is_list else end_of(text, at))
+        if text[at : at + 1] == ",":
+            at = _space(text, at + 1)
+    if len(parts) > before and text[at : at + 1] == "}":
+        return at + 1
+    end = end_of(text, start)
+    if len(parts) > before:
+        raise CutError
+    parts.append((start, end))
+    return end

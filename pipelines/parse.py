@@ -59,7 +59,7 @@ _MISTYPED = " OR ".join(
     f"CASE WHEN {unread} THEN {_typed(path, kinds)} ELSE false END"
     for unread, path, kinds in (
         ("e.user.username IS NULL", "user", "'OBJECT'"),
-        ("e.user.username IS NULL", "user.username", "'VARCHAR'"),
+        ("coalesce(left(e.user.username, 1) IN ('[', '{'), true)", "user.username", "'VARCHAR'"),
         ("e.user.groups IS NULL", "user.groups", "'ARRAY'"),
         ("e.sourceIPs IS NULL", "sourceIPs", "'ARRAY'"),
         ("e.objectRef.resource IS NULL", "objectRef", "'OBJECT'"),

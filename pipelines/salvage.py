@@ -12,7 +12,7 @@ from datetime import datetime
 from json.decoder import scanstring  # type: ignore[attr-defined]
 
 from pipelines.lines import Inner, unwrap
-from pipelines.lists import events_in
+from pipelines.lists import apart
 
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -56,33 +56,14 @@ def saved(bad: BadLine) -> list[Inner] | None:
         return None
     as_it_is = Inner(bad.source, bad.pos, bad.line, bad.line, bad.raw, False, bad.logged_ms, bad.inside)
     if not bad.inside:
-        listed = events_in(bad.line)
-        if listed is None and not bad.is_object:
-            listed = side_by_side(bad.line)
-        if listed is not None:
-            return [replace(as_it_is, pos=bad.pos + at, line=one, parsed=one, inside=True) for at, one in listed]
+        parts = apart(bad.line)
+        if parts is not None:
+            return [replace(as_it_is, pos=bad.pos + at, line=one, parsed=one, inside=True) for at, one in parts]
     if bad.is_object:
         inner = None if bad.inside else unwrap(bad.line)
         return None if inner is None else [replace(as_it_is, line=inner, parsed=inner, inside=True)]
     mended = repaired(bad.line, dated=bad.logged_ms is not None)
     return None if mended is None else [replace(as_it_is, parsed=mended, cut=True)]
-
-
-def side_by_side(line: bytes) -> list[tuple[int, bytes]] | None:
-    """Objects written one after the other on one line, and what follows the last; None where it is no such line."""
-    text = line.decode("latin-1")
-    found: list[tuple[int, bytes]] = []
-    at = _space(text, 0)
-    try:
-        while text[at : at + 1] == "{":
-            _, end = _DECODER.raw_decode(text, at)
-            found.append((at, line[at:end]))
-            at = _space(text, end)
-    except (ValueError, RecursionError):
-        pass
-    if at < len(text) and found:
-        found.append((at, line[at:].rstrip()))
-    return found if len(found) > 1 else None
 
 
 def repaired(line: bytes, dated: bool = False) -> bytes | None:

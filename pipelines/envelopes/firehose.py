@@ -62,7 +62,8 @@ def record(text: str, at: int) -> Record:
     while expect(text, at, '}"') == '"':
         key, at = _key(text, at)
         if key == "logEvents" and text[at : at + 1] == "[":
-            found.messages, at = _messages(text, at)
+            messages, at = _messages(text, at)
+            found.messages = [*(found.messages or ()), *messages]
         else:
             found.members[key], at = SCANNER.raw_decode(text, at)
         at = _next(text, at, "}")
@@ -101,6 +102,8 @@ def _message(text: str, at: int) -> tuple[Message, int]:
     at = skip(text, at + 1)
     while expect(text, at, '}"') == '"':
         key, at = _key(text, at)
+        if key == "message" and line is not None:
+            raise json.JSONDecodeError("a second message", text, at)
         if key == "message" and text[at : at + 1] == '"':
             start = at + 1
             value, at = string(text, at)

@@ -129,7 +129,7 @@ def _pairs(value: object) -> dict[str, Any]:
     """An object in any of its forms: struct, map (pairs) or JSON text."""
     found = _json(value) if isinstance(value, str) else value
     if isinstance(found, list):
-        found = dict(pair for pair in found if isinstance(pair, tuple) and len(pair) == 2)
+        found = dict(pair for pair in found if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str))
     return {key: v for key, v in found.items() if isinstance(key, str)} if isinstance(found, dict) else {}
 
 

@@ -26,8 +26,9 @@ STRICT = re.compile(rf'\}}{_S}\{{{_S}"[^"\\]{{1,100}}+"{_S}:')
 and in a string the quotes would be escaped."""
 
 _OBJECT = re.compile(rf'\{{{_S}"[^"\\]{{1,100}}+"{_S}:')
-_EVENT_HEAD = re.compile(rf'\{{{_S}"kind"{_S}:{_S}"Event"{_S},{_S}"apiVersion"{_S}:{_S}"audit\.k8s\.io/')
+EVENT_HEAD = re.compile(rf'\{{{_S}"kind"{_S}:{_S}"Event"{_S},{_S}"apiVersion"{_S}:{_S}"audit\.k8s\.io/')
 _NAMED = re.compile(r'(?<!\\)"(?:auditID"|audit\.k8s\.io/)')
+_BODY = re.compile(r'"(?:request|response)Object"')
 _LOOK_AHEAD = 4096
 """An audit event names its auditID or its apiVersion within so many bytes."""
 LOOK_BACK = 2 * _LOOK_AHEAD
@@ -71,11 +72,13 @@ def unended(error: Exception, text: str) -> bool:
 def resumption(text: str, start: int) -> int | None:
     """Where the next record or event begins after damage, at `start` or behind it; None if none is in sight.
 
-    A beginning is: a record of a subscription; an object right after an object or at the very start of a line;
-    what looks like an audit event in a list; the head that the API server writes, wherever it stands."""
+    Of a damaged event what is found must be `trusted`, too.
+
+    A beginning is: a record of a subscription; an object right after an object or at the very start of a line; what
+    looks like an audit event in a list; the head that the API server writes, wherever it stands."""
     for found in _OBJECT.finditer(text, start):
         at = found.start()
-        if RECORD_HEAD.match(text, at) or _EVENT_HEAD.match(text, at):
+        if RECORD_HEAD.match(text, at) or EVENT_HEAD.match(text, at):
             return at
         before = text[max(0, at - 200) : at].rstrip(" \t\r\n")[-1:]
         if before == "}" or (text[at - 1 : at] == "\n" and before not in (",", "[", ":")):
@@ -83,6 +86,19 @@ def resumption(text: str, start: int) -> int | None:
         if before in (",", "[", "]") and _names_an_event(text, at):
             return at
     return None
+
+
+def break_before(text: str, at: int) -> int:
+    """Where JSON that cannot be read on at `at` may have broken: a quote left open swallows the signs of what follows,
+    `{` and spaces, up to its first quote."""
+    begin = max(0, at - 200)
+    return begin + max(0, len(text[begin : max(begin, at - 1)].rstrip()) - 1)
+
+
+def trusted(text: str, start: int, broke: int, found: int) -> bool:
+    """Whether a beginning found in a damaged event that begins at `start` is one: it stands before any body, or where
+    the JSON broke. What stands whole inside a body its author may have made look like an event."""
+    return found >= broke or _BODY.search(text, start, found) is None
 
 
 def _names_an_event(text: str, at: int) -> bool:

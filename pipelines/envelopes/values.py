@@ -20,13 +20,16 @@ from pipelines.envelopes.scan import (
     RECORD_HEAD,
     SCANNER,
     STRICT,
+    break_before,
     expect,
     resumption,
     scan_once,
     skip,
     string,
+    trusted,
     unended,
 )
+from pipelines.lists import CutError, end_of
 from pipelines.sources.base import Batch, LongLine
 
 _WINDOW_BYTES = 4_000_000
@@ -103,11 +106,25 @@ class Values:
                 self._closed = False
                 expect(self._text, self._at, "{")
                 yield from self._value()
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            yield from self._deep()
+        except ValueError as error:
             if unended(error, self._text) and self._may_go_on():
                 self._more()
             else:
-                yield from self._damage()
+                yield from self._damage(break_before(self._text, getattr(error, "pos", self._at)) - self._at)
+
+    def _deep(self) -> Iterator[Batch | LongLine]:
+        """A value nested too deep for the decoder: one line, its end told by its brackets."""
+        try:
+            end = end_of(self._text, self._at)
+        except CutError:
+            if self._may_go_on():
+                self._more()
+            else:
+                yield from self._damage(len(self._text) - self._at)
+            return
+        yield from self._take(end)
 
     def _may_go_on(self) -> bool:
         short = len(self._text) - self._at <= self._limits.line_bytes
@@ -184,11 +201,16 @@ class Values:
         else:
             self._out.add(start, line)
 
-    def _damage(self) -> Iterator[Batch | LongLine]:
-        """Up to the next record or event, each line of it as a line."""
+    def _damage(self, whole: int) -> Iterator[Batch | LongLine]:
+        """Up to the next record or event, each line of it as a line.
+
+        Args:
+            whole: signs from here to where the JSON broke.
+        """
+        whole = max(1, whole)
         self._closed = False
         self._look_closely()
-        while (end := resumption(self._text, self._at + 1)) is None and not self._ended:
+        while (end := self._resumption(whole)) is None and not self._ended:
             if len(self._text) - self._at > self._limits.line_bytes:
                 yield from self._long()
                 return
@@ -200,6 +222,13 @@ class Values:
             if self._out.full:
                 yield from self._out.flush()
         self._at = end
+
+    def _resumption(self, whole: int) -> int | None:
+        begin, broke = self._at, self._at + whole
+        found = resumption(self._text, begin + 1)
+        if found is not None and not trusted(self._text, begin, broke, found):
+            found = resumption(self._text, broke)
+        return found
 
     def _long(self) -> Iterator[Batch | LongLine]:
         """What is longer than a line may be, up to the next record or event; never held as a whole."""
@@ -254,7 +283,8 @@ def _tail(text: str, at: int) -> int:
     while expect(text, at, '"}') == '"':
         begin = at
         key, at = string(text, at)
-        if key not in _LIST_KEYS:
+        # a second `items` would be passed over with all its events
+        if key not in _LIST_KEYS or key == "items":
             raise json.JSONDecodeError("no key of a list", text, begin)
         at = skip(text, at)
         expect(text, at, ":")

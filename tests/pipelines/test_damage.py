@@ -111,7 +111,7 @@ MORE = {
     "NaN": Damage(raw(b'"code":200', b'"code":NaN'), {"code": None, "verb": "get"}),
     "cr_only": Damage(b"\r\n", "blank"),
     "array_of_numbers": Damage(b"[1, 2]\n"),
-    "array_cut_off": Damage(b"[" + bad()[:-1] + b"\n"),
+    "array_cut_off": Damage(b"[" + bad()[:-2] + b"\n", {"audit_id": "bad", "truncated": "text"}),
     "cut_by_the_sender": Damage(bad()[:200] + b"[Truncated...]\n", reason="cut off by the sender"),
     "cut_after_its_time": Damage(bad()[:-30] + b"[Truncated...]\n", {"audit_id": "bad", "truncated": "text"}),
     "cut_while_it_was_dated_by_its_shipper": Damage(

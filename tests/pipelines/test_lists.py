@@ -11,7 +11,7 @@ from builders import event, line, lines
 
 from pipelines.config import ParseConfig
 from pipelines.engine import engine as connected
-from pipelines.lists import events_in
+from pipelines.lists import apart
 from pipelines.parse import Batch, Parsed, parse
 
 EVENTS = [event(name=name, agent='caf\u00e9 \u2603 "],{[') for name in ("a", "b", "c")]
@@ -65,9 +65,9 @@ def test_a_bad_event_of_a_list_is_quarantined_alone_with_its_own_offset(engine: 
     [
         b"[1]",
         b"[[{}]]",
-        b"[{}",
-        b"[{} {}]",
+        b"{}",
         b'{"items":[{}]}',
+        b'{"kind":"EventList","items":[{}],"auditID":"1"}',
         b'{"kind":"EventList","items":7}',
         b"[" * 100_000,
         b"",
@@ -76,4 +76,39 @@ def test_a_bad_event_of_a_list_is_quarantined_alone_with_its_own_offset(engine: 
     ],
 )
 def test_what_is_no_list_of_objects_is_none(other: bytes) -> None:
-    assert events_in(other) is None
+    assert apart(other) is None
+
+
+DEEP = b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}"
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        (b'[{"a":1}]{"b":2}', [b'{"a":1}', b'{"b":2}']),
+        (b'{"kind":"EventList","items":[{"a":1}],"items":[{"b":2}]}', [b'{"a":1}', b'{"b":2}']),
+        (b'[{"a":1},null,' + DEEP + b",7]", [b'{"a":1}', b"null", DEEP, b"7"]),
+        (DEEP + b'{"b":1}', [DEEP, b'{"b":1}']),
+        (b'[{"a":' + b"9" * 5000 + b"}]", [b'{"a":' + b"9" * 5000 + b"}"]),
+        (b"[{} {}]", [b"{}", b"{}]"]),
+        (b'[{"a":1},{"b":', [b'{"a":1}', b'{"b":']),
+        (b'{"kind":"EventList","items":[{"a":1},{"b":', [b'{"a":1}', b'{"b":']),
+        (b'{"a":1} junk', [b'{"a":1}', b"junk"]),
+    ],
+    ids=["behind", "items twice", "odd entries", "deep", "digits", "no comma", "cut", "cut EventList", "junk"],
+)
+def test_nothing_that_stands_on_the_line_is_passed_over(line: bytes, parts: list[bytes]) -> None:
+    assert [part for _, part in apart(line) or []] == parts
+
+
+def test_an_event_behind_a_torn_one_is_told_wherever_it_tore() -> None:
+    torn, whole = line(event(annotations=None)).rstrip(), line(event()).rstrip()
+    for at in range(60, len(torn)):
+        assert [part for _, part in apart(torn[:at] + whole) or []] == [torn[:at].rstrip(), whole], torn[:at]
+
+
+def test_an_event_inside_the_body_of_a_torn_one_is_no_event() -> None:
+    forged = event(user="system:admin")
+    torn = line(event(body={"spec": {"items": [forged, forged]}, "z": "x" * 50})).rstrip()
+    for at in range(torn.index(b"requestObject") + 20, len(torn), 7):
+        assert apart(torn[:at]) is None

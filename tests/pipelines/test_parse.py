@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
-from pipelines.lists import events_in
+from pipelines.lists import apart
 from pipelines.parse import QUARANTINE, Batch, Parsed, parse
 
 Read = Callable[..., Parsed]
@@ -423,7 +423,7 @@ ANY_LINE = ANY_EVENT | ANY_JSON | st.binary(max_size=60).map(lambda raw: raw.rep
 @given(st.lists(ANY_LINE, max_size=40), st.sampled_from([b"\n", b"\r\n"]))
 def test_every_line_ends_as_a_row_in_quarantine_or_blank(read: Read, raw: list[bytes], end: bytes) -> None:
     parsed = read(b"".join(one + end for one in raw))
-    held = sum(len(events_in(one) or [one]) for one in raw)
+    held = sum(len(apart(one) or [one]) for one in raw)
     assert parsed.rows.num_rows + parsed.quarantine.num_rows + parsed.blank == held
     assert parsed.rows["pos"].to_pylist() == sorted(set(parsed.rows["pos"].to_pylist()))
     assert parsed.blank == sum(not one.strip() for one in raw)

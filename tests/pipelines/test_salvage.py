@@ -22,8 +22,9 @@ from pipelines.body_facts import FACTS
 from pipelines.config import ParseConfig
 from pipelines.engine import engine as connected
 from pipelines.events import NAMES
+from pipelines.lists import apart
 from pipelines.parse import parse
-from pipelines.salvage import BadLine, repaired, saved, side_by_side
+from pipelines.salvage import BadLine, repaired, saved
 from pipelines.sources.base import Batch
 
 MARK = b"[Truncated...]"
@@ -301,7 +302,6 @@ def test_a_cut_event_beside_whole_ones_is_salvaged_or_quarantined_alone(
 
 NESTED = {
     "a list in a list": (b"[[" + A + b"]]", ["not a JSON object"]),
-    "a list beside an event": (b"[" + A + b",[" + B + b"]]", ["not a JSON object"]),
     "an EventList in a list": (
         b'[{"kind":"EventList","items":[' + A + b"]}]",
         ["in a list: no audit event: auditID and time missing or unreadable"],
@@ -316,6 +316,12 @@ NESTED = {
         ["no audit event: auditID and time missing or unreadable"],
     ),
 }
+
+
+def test_a_list_beside_an_event_costs_only_itself(engine: duckdb.DuckDBPyConnection) -> None:
+    ended = read(engine, [b"[" + A + b",[" + B + b"]]"])
+    assert [row["audit_id"] for row in ended.rows[0]] == ["a"]
+    assert [entry["reason"] for entry in ended.bad[0]] == ["in a list: not a JSON object"]
 
 
 def test_lists_in_lists_are_quarantined_with_the_reason(engine: duckdb.DuckDBPyConnection) -> None:
@@ -381,10 +387,8 @@ def test_what_is_repaired_is_an_object_with_members_of_the_line(data: bytes, dat
 
 @given(_DAMAGED)
 def test_what_stands_side_by_side_is_the_line_piece_by_piece(data: bytes) -> None:
-    found = side_by_side(data + _RAW)
-    for at, piece in found or []:
+    for at, piece in apart(data + _RAW) or []:
         assert (data + _RAW)[at : at + len(piece)] == piece
-    assert found is None or len(found) > 1
 
 
 @given(_DAMAGED, st.booleans(), st.booleans(), st.none() | st.integers(1, 10**13))
