@@ -32,7 +32,7 @@ test-s3: $(READY) ## the archive on real S3 servers, installed below build/; S3_
 	@PYTHONPATH=tests $(BIN)/python -m real_s3.install $(S3_SERVERS)
 	S3_SERVERS="$(S3_SERVERS)" $(BIN)/python -m pytest -q tests/real_s3
 
-sweep: $(READY) ## every fault at every call of a night, hours; table in build/sweep.txt (SWEEP=kinds is shorter)
+sweep: $(READY) ## every fault at every call of a night, about an hour; table in build/sweep.txt (SWEEP=kinds is shorter)
 	SWEEP=$(or $(SWEEP),all) $(BIN)/python -m pytest -q tests/sweep/test_sweep_whole.py -n 2
 
 lint: $(READY) ## ruff, mypy --strict, import-linter

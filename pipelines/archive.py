@@ -75,6 +75,12 @@ class Archive:
         """The commit of a night, or None."""
         return commits.newest(self.store, table, self.cluster, night)
 
+    def nights(self, table: str) -> list[date]:
+        """The nights of which the store lists an object of the table, ascending; for checks, what counts is committed."""
+        prefix = f"{table}/cluster={self.cluster}/date="
+        found = {key.removeprefix(prefix)[:10] for key in self.store.list(prefix)}
+        return sorted(date.fromisoformat(day) for day in found)
+
     def append(
         self, table: str, night: date, added: Callable[[Commit | None], Addition | None]
     ) -> tuple[Commit | None, bool]:

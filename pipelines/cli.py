@@ -191,7 +191,8 @@ def archive_check(**given: Any) -> None:
     now = datetime.now(UTC)
     cluster = None if given["cluster"] is None else cluster_name(given["cluster"])
     config = load(given["config"], {})
-    where = given["archive"] or config.clusters.get(cluster or "", ClusterConfig()).archive
+    known = config.clusters.get(cluster or "", ClusterConfig())
+    where = known.archive if given["archive"] is None else given["archive"]
     if not where:
         raise ConfigError(
             "no archive to check: pass --archive FOLDER or s3://BUCKET/PREFIX, or a --cluster that has one"

@@ -13,7 +13,10 @@ from pipelines.scratch import scratch
 # of each connection, also of one to the same engine; else times would be read in the machine's zone
 _SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 
-_MODEST_BYTES = 400_000_000
+_ENOUGH_BYTES = 500_000_000
+"""In which a night of ordinary lines is sorted, on one thread."""
+_BESIDE_BYTES = 500_000_000
+"""What reading and writing take beside the engine."""
 
 
 @contextmanager
@@ -45,11 +48,11 @@ def worker(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Holds the engine to 400 MB for a while: what else reads and writes a night must fit beside it below 1 GB."""
-    before, limit = connection.execute(
-        "SELECT current_setting('memory_limit'), least(parse_formatted_bytes(current_setting('memory_limit')), $limit)",
-        {"limit": _MODEST_BYTES},
+    """Leaves room, for a while, for what else reads and writes a night; what the user gave beyond that stays."""
+    before, given = connection.execute(
+        "SELECT current_setting('memory_limit'), parse_formatted_bytes(current_setting('memory_limit'))"
     ).fetchall()[0]
+    limit = max(min(given, _ENOUGH_BYTES), given - _BESIDE_BYTES)
     connection.execute(f"SET memory_limit = '{limit}B'")
     try:
         yield

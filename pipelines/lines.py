@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
     ]
 )
 """Of the lines handed to the engine. `source` counts the objects of the run; `cut`: the line is what could be saved of
-one cut off; `logged_ms`: when the envelope says that it was logged; `inside`: it was an entry of a list."""
+one cut off; `logged_ms`: when the envelope says that it was logged; `inside`: it stood inside another line."""
 
 HASH_BYTES = 16
 _PREFIX_BYTES = 64
@@ -140,7 +140,7 @@ def _cut(whole: pa.RecordBatch, sizes: NDArray[np.int32]) -> Iterator[pa.RecordB
         yield whole.slice(a, b - a)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Inner:
     """An event found inside a bad line: where it starts, its bytes, and the bytes to parse in their place."""
 

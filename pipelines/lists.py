@@ -36,7 +36,9 @@ def apart(line: bytes) -> list[tuple[int, bytes]] | None:
     text = line.decode("latin-1")
     parts: Parts = []
     at, listed = _space(text, 0), False
-    while at < len(text):
+    if text[at : at + 1] not in ("{", "["):
+        return None
+    while at < len(text) and len(parts) <= MAX_EVENTS:
         before = len(parts)
         try:
             if text[at] == "[":
@@ -117,6 +119,8 @@ def _entries(text: str, at: int, parts: Parts) -> int:
     while text[at : at + 1] != "]":
         end = end_of(text, at)
         parts.append((at, end))
+        if len(parts) > MAX_EVENTS:
+            return len(text)
         at = _space(text, end)
         if text[at : at + 1] == ",":
             at = _space(text, at + 1)

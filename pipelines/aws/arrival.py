@@ -1,6 +1,6 @@
 """A body on its way: what has come of it and whether that is the stored object, whatever tore on the way.
 
-Imports nothing of boto3. tests/pipelines/test_store_files.py tears bodies in every way."""
+Imports nothing of boto3. tests/pipelines/test_store_torn.py tears bodies in every way."""
 
 from __future__ import annotations
 

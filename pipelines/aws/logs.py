@@ -16,8 +16,6 @@ from pipelines.errors import AwsError, ConfigError, DataError, EmptyNightError
 from pipelines.sources.base import AUDIT_STREAMS
 from pipelines.sources.window import HOUR_MS, Window, filter_bounds, shown_ms
 
-"""How the names of audit streams begin; the group's other streams hold other logs of the control plane."""
-
 _DAY_MS = 24 * HOUR_MS
 _PAGE_EVENTS = 10_000
 _SAME_TOKENS = 10

@@ -78,6 +78,9 @@ class StoredReading:
         try:
             yield from self._taken_apart()
         except (EOFError, OSError, zlib.error, pa.ArrowInvalid) as error:
+            if getattr(error, "errno", None) is not None:
+                # this machine's disk, not the object
+                raise
             raise DataError(
                 f"{self.where}: the compressed stream is cut or damaged ({_one_line(error)}); "
                 "fetch it again, or take it out of the source"

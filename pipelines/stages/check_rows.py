@@ -78,7 +78,7 @@ def _disorder(file: pq.ParquetFile, order: Sequence[str], night: date | None) ->
 def _of_night(times: pa.ChunkedArray, night: date) -> bool:
     begin = datetime.combine(night, time(), UTC)
     ends = pc.min_max(times).as_py()
-    return bool(begin <= ends["min"] and ends["max"] < begin + timedelta(days=1)) and not times.null_count
+    return not times.null_count and bool(begin <= ends["min"] and ends["max"] < begin + timedelta(days=1))
 
 
 def _follows(later: pa.Table, earlier: pa.Table, order: Sequence[str]) -> pa.ChunkedArray:

@@ -139,7 +139,7 @@ def _archive(
 ) -> tuple[dict[date, Commit | None], tuple[date, ...], int]:
     """Each night's commit, the nights of which this run wrote it, and the bad lines met."""
     home = next((n for n in asked if staging.present(n)), asked[0])
-    with _elsewhere(archive, [night for night in before if night != home]) as elsewhere:
+    with _elsewhere(archive, staging, home) as elsewhere:
         filed = _file_quarantine(archive, staging, home, elsewhere)
         rest = _Rest(archive, staging, filed, elsewhere)
         commits: dict[date, Commit | None] = {}
@@ -148,13 +148,15 @@ def _archive(
             commits[night], wrote = _append(archive, staging, night, before[night], rest if night == home else None)
             if wrote:
                 written.append(night)
-    bad = sum(sum(found.values()) for found in staging.choose_bad(())[1:])
-    return commits, tuple(written), bad
+    return commits, tuple(written), staging.bad
 
 
 @contextmanager
-def _elsewhere(archive: Archive, nights: Sequence[date]) -> Iterator[list[Path]]:
-    """Parts of the quarantine of other nights: a line that is read again may be filed under one of them."""
+def _elsewhere(archive: Archive, staging: Staging, home: date) -> Iterator[list[Path]]:
+    """Parts of the quarantine of other nights, if there is a bad line: it may have been filed under any of them.
+
+    A folder that grows shows its old lines to every run."""
+    nights = [night for night in archive.nights(QUARANTINE) if night != home] if staging.bad else []
     with archive.files(*(archive.newest(QUARANTINE, night) for night in nights)) as parts:
         yield parts
 
@@ -167,11 +169,11 @@ def _file_quarantine(archive: Archive, staging: Staging, home: date, elsewhere: 
     def added(before: Commit | None) -> Addition | None:
         nonlocal filed, known
         with archive.files(before) as parts:
-            fresh, filed, known = staging.choose_bad([*parts, *elsewhere])
-        if not fresh.num_rows:
+            filed, known = staging.choose_bad([*parts, *elsewhere])
+        fresh = sum(filed.values())
+        if not fresh:
             return None
-        counts = Counts(read=fresh.num_rows, archived=fresh.num_rows)
-        return Addition(fresh.to_batches(), QUARANTINE_SCHEMA, (), counts)
+        return Addition(staging.chosen_bad(), QUARANTINE_SCHEMA, (), Counts(read=fresh, archived=fresh))
 
     commit, _ = archive.append(QUARANTINE, home, added)
     for source, ended in staging.ended.items():
@@ -198,7 +200,7 @@ class _Rest:
         """Counts that the night's commit does not hold yet."""
         counted = before.quarantine if before else ()
         with self.archive.files(self._only(counted)) as parts:
-            _, fresh, known = self.staging.choose_bad([*parts, *self.elsewhere])
+            fresh, known = self.staging.choose_bad([*parts, *self.elsewhere])
         bad, again = sum(fresh.values()), sum(known.values())
         ended = self.staging.ended.values()
         outside = sum(e.outside for e in ended)

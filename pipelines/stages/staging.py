@@ -26,7 +26,7 @@ from pipelines.stages.reading import Ended, Feed
 
 # the engine refuses to hand over 2 GiB of one text column in one batch; a line may be long
 _BATCH_ROWS = 8192
-_INNER_LINES, _INNER_BYTES = 1000, 1_000_000
+_INNER_LINES, _INNER_BYTES = 1000, 16_000_000
 _REFUSED_ROWS = 10_000
 _ORDER = ", ".join(f'"{n}" NULLS FIRST' for n in ORDER)
 _EARLY = ", ".join(f'"{n}"' for n in EARLY)
@@ -34,10 +34,13 @@ _EARLY = ", ".join(f'"{n}"' for n in EARLY)
 _ACROSS = "audit_id, stage, username, verb, date_trunc('millisecond', received_ts)"
 
 
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
 def read_parts(parts: Sequence[Path], more: str = "") -> str:
     """SQL for the rows of these files."""
-    files = ", ".join("'" + str(p).replace("'", "''") + "'" for p in parts)
-    return f"read_parquet([{files}], hive_partitioning = false{more})"
+    return f"read_parquet([{', '.join(map(_quoted, parts))}], hive_partitioning = false{more})"
 
 
 def _bad_rows(rows: Path) -> Iterator[pa.RecordBatch]:
@@ -108,7 +111,7 @@ class Staging:
         self.engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, lines))
         try:
             self.engine.execute(
-                f"COPY ({reading(self.nights)}) TO '{path}' (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 30000)"
+                f"COPY ({reading(self.nights)}) TO {_quoted(path)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 30000)"
             )
         finally:
             self.engine.unregister("lines")
@@ -130,7 +133,7 @@ class Staging:
         for line in bad_lines(_bad_rows(rows)):
             ended = self.feed.ended[line.source]
             ended.blank += refuse_or_save(line, inner.extend, entries.append, self.feed.objects[line.source].name)
-            if len(inner) >= _INNER_LINES or (inner and len(inner[-1].parsed) > _INNER_BYTES):
+            if len(inner) >= _INNER_LINES or sum(len(one.line) + len(one.parsed) for one in inner) > _INNER_BYTES:
                 yield from self._unknown(inner)
                 inner = []
             if len(entries) >= _REFUSED_ROWS:
@@ -287,13 +290,8 @@ class Staging:
         found = self.engine.execute(f"SELECT (SELECT count(*) FROM {rows}) - (SELECT count(*) FROM {fresh})").fetchall()
         return int(found[0][0])
 
-    @property
-    def home(self) -> date | None:
-        """The first of the nights that any line read belongs to."""
-        return next((n for n in self.nights if self.present(n)), None)
-
-    def choose_bad(self, parts: Sequence[Path]) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
-        """Bad lines that the parts do not hold; their number, and that of the known ones, by source object.
+    def choose_bad(self, parts: Sequence[Path]) -> tuple[dict[str, int], dict[str, int]]:
+        """How many bad lines the parts do not hold, and how many they do, by source object; see `chosen_bad`.
 
         The same bytes in the same object are the same line, wherever in it they stand: an hour of a log that is read
         again with a late event in it has them further on."""
@@ -304,11 +302,19 @@ class Staging:
             f"(SELECT source, sha256, count(*) AS n FROM {known} GROUP BY ALL) AS k USING (source, sha256) "
             "WHERE nth > coalesce(n, 0)"
         )
-        fresh = self.engine.sql("FROM fresh_bad ORDER BY source, byte_offset").to_arrow_table()
         filed = dict(self.engine.execute("SELECT source, count(*) FROM fresh_bad GROUP BY source").fetchall())
         counted = f"SELECT source, count(*) FROM {read_parts([self._bad])} GROUP BY source"
         every = dict(self.engine.execute(counted).fetchall())
-        return fresh, filed, {s: n - filed.get(s, 0) for s, n in every.items()}
+        return filed, {s: n - filed.get(s, 0) for s, n in every.items()}
+
+    def chosen_bad(self) -> pa.RecordBatchReader:
+        """The bad lines last chosen, in the archive's order."""
+        return self.engine.sql("FROM fresh_bad ORDER BY source, byte_offset, sha256").to_arrow_reader(_BATCH_ROWS)
+
+    @property
+    def bad(self) -> int:
+        """Bad lines met."""
+        return int(pq.read_metadata(self._bad).num_rows)
 
     def holding_bad(self, parts: Sequence[Path]) -> list[str]:
         """Names of the parts that hold a bad line of this run."""

@@ -76,7 +76,7 @@ def _refused(name: str, status: int, s3_code: str, json_code: str) -> Action:
     """A canned error in the dress of the protocol that was asked in."""
 
     async def act(exchange: Exchange) -> None:
-        if exchange.request.header("x-amz-target"):
+        if _speaks_json(exchange.request):
             said = json.dumps({"__type": json_code, "message": f"injected {name}"}).encode()
             await exchange.reply(answer(status, _JSON, said))
         else:
@@ -84,6 +84,12 @@ def _refused(name: str, status: int, s3_code: str, json_code: str) -> Action:
             await exchange.reply(answer(status, "application/xml", said))
 
     return Action(name, act)
+
+
+def _speaks_json(request: Message) -> bool:
+    """Does the service, by the operation named in a header or by what the request is signed for?"""
+    signed = request.header("authorization") or ""
+    return request.header("x-amz-target") is not None or "/eks/aws4_request" in signed
 
 
 throttle = _refused("throttle", 400, "ThrottlingException", "ThrottlingException")

@@ -1,56 +1,49 @@
-"""The emulator's bucket as a checker sees it: read past the proxy, every object of a prefix at once."""
+"""The emulator's bucket as a checker sees it: in the moto of this process, past the proxy and past HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
-import boto3
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+_REGION = "us-east-1"
 
 Objects = Mapping[str, bytes]
 """Bodies by key, the prefix taken off."""
 
 
 class Bucket:
-    """One bucket of the emulator. Objects with the same tag are fetched once: a sweep looks at the same bytes often."""
+    """One bucket of the emulator, new."""
 
-    def __init__(self, endpoint: str, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._known: dict[tuple[str, int], bytes] = {}
-        self._s3: Any = boto3.client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
-        self._s3.create_bucket(Bucket=name)
-
-    def close(self) -> None:
-        """Give its connections back."""
-        self._s3.close()
+        self._s3: Any = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"]
+        self._bucket: Any = self._s3.create_bucket(name, _REGION)
 
     def lay(self, prefix: str, objects: Objects) -> None:
-        """Put objects under a prefix."""
+        """Put objects under a prefix, with the checksum that an upload leaves beside them."""
         for key, body in objects.items():
-            self._s3.put_object(Bucket=self.name, Key=f"{prefix}/{key}", Body=body)
+            checksum = b64encode(sha256(body).digest()).decode()
+            laid = self._s3.put_object(self.name, f"{prefix}/{key}", body, checksum_value=checksum)
+            laid.checksum_algorithm = "SHA256"
 
     def objects(self, prefix: str) -> dict[str, bytes]:
         """Everything under a prefix."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=f"{prefix}/")
-        return {
-            entry["Key"].removeprefix(f"{prefix}/"): self._body(entry)
-            for page in pages
-            for entry in page.get("Contents", [])
-        }
+        return {name.removeprefix(f"{prefix}/"): key.value for name, key in self._under(prefix)}
 
     def dangling(self, prefix: str) -> list[str]:
         """Multipart uploads nobody ended."""
-        found = self._s3.list_multipart_uploads(Bucket=self.name, Prefix=f"{prefix}/")
-        return [upload["Key"] for upload in found.get("Uploads", [])]
+        under_way = [str(upload.key_name) for upload in self._bucket.multiparts.values()]
+        return [name for name in under_way if name.startswith(f"{prefix}/")]
 
-    def _body(self, entry: Mapping[str, Any]) -> bytes:
-        tag = (entry["ETag"], entry["Size"])
-        if tag not in self._known:
-            self._known[tag] = self._s3.get_object(Bucket=self.name, Key=entry["Key"])["Body"].read()
-        return self._known[tag]
+    def forget(self, prefix: str) -> None:
+        """Take everything under a prefix away: a sweep of a thousand archives need not hold them all."""
+        for name, _ in list(self._under(prefix)):
+            self._bucket.keys.pop(name)
+
+    def _under(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        return ((name, key) for name, key in self._bucket.keys.items() if name.startswith(f"{prefix}/"))

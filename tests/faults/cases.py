@@ -1,9 +1,10 @@
-"""Which cases are swept: each mode at every call, a few of each for every day, and samples of two faults."""
+"""Which cases are swept: each mode at every call or at one of each kind, a few of each for every day, and samples of
+two faults."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from faults.modes import MODES, Mode
 from faults.sweep import Fault, Faults, Scene, indices, kind
@@ -13,13 +14,26 @@ _DECISIVE = ("kill after", "SIGTERM before", "reset for ever", "expired token")
 
 def single(scene: Scene, mode: Mode) -> list[Faults]:
     """A case for each call at which the mode is a fault."""
-    return [((Fault(mode, k),),) for k in indices(scene, mode)]
+    return _at(mode, indices(scene, mode))
 
 
-def of_each_kind(scene: Scene, mode: Mode) -> list[Faults]:
+def last_of_each_kind(scene: Scene, mode: Mode) -> list[Faults]:
     """A case for the last call of each kind."""
-    last = {kind(scene.calls[k]): k for k in indices(scene, mode)}
-    return [((Fault(mode, k),),) for k in sorted(last.values())]
+    return _at(mode, _last(scene, indices(scene, mode)))
+
+
+def ends_of_each_kind(scene: Scene, mode: Mode) -> list[Faults]:
+    """A case for the first call of each kind and one for its last."""
+    fitting = indices(scene, mode)
+    return _at(mode, _last(scene, fitting) | _last(scene, fitting[::-1]))
+
+
+def _last(scene: Scene, among: Sequence[int]) -> set[int]:
+    return set({kind(scene.calls[k]): k for k in among}.values())
+
+
+def _at(mode: Mode, calls: Iterable[int]) -> list[Faults]:
+    return [((Fault(mode, k),),) for k in sorted(calls)]
 
 
 def pairs(scene: Scene, number: int, seed: int = 0) -> list[Faults]:

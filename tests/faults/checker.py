@@ -153,11 +153,12 @@ def done(objects: Objects, expected: Expected, result: Result) -> Iterator[str]:
         yield f"I2: exit 0, but {len(missing)} objects are not those of a clean run: {', '.join(sorted(missing)[:3])}"
 
 
-def told(result: Result, allowed: Collection[int], where: Sequence[str] = ()) -> Iterator[str]:
+def told(result: Result, allowed: Collection[int], where: Sequence[str] = (), *, staged: bool = True) -> Iterator[str]:
     """I5: the exit code is one the fault may end in, and one line says where, what and what mends it.
 
     Args:
         where: texts of which the complaint must hold one, such as the key of the object that was harmed.
+        staged: had a stage begun when the fault came? The store is tried before the first.
     """
     lines = [line for line in result.err.splitlines() if not line.startswith("{")]
     if result.code not in allowed:
@@ -177,7 +178,7 @@ def told(result: Result, allowed: Collection[int], where: Sequence[str] = ()) ->
         if "interrupted" not in lines[0] or "run again" not in lines[0]:
             yield f"I5: interrupted, but said: {lines[0][:200]}"
         return
-    if '"stage": ' not in result.err:
+    if staged and '"stage": ' not in result.err:
         yield "I5: no stage was named"
     if not lines[0].startswith("auditforest: ") or "; " not in lines[0]:
         yield f"I5: no cause and mend: {lines[0][:300]}"

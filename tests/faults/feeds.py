@@ -28,9 +28,14 @@ def early() -> dict[date, list[bytes]]:
     return {BEFORE: _few(BEFORE), NIGHT: _few(NIGHT)}
 
 
-def full() -> dict[date, list[bytes]]:
-    """Both nights, late events and all, with a few lines twice and one that is no event."""
+def full(*, revising: bool) -> dict[date, list[bytes]]:
+    """Both nights, late events and all, with a few lines twice and one that is no event.
+
+    Args:
+        revising: did late events come for the first night, too?
+    """
     nights = early()
+    nights[BEFORE] += _late(BEFORE) if revising else []
     nights[NIGHT] += [*nights[NIGHT][:5], _BAD, *_late(NIGHT)]
     return nights
 
@@ -80,11 +85,9 @@ def files(lines: Lines, name: str, place: Place) -> Feed:
     return Feed(str(place.folder / name))
 
 
-def objects(lines: Lines, name: str, place: Place) -> Feed:
+def objects(lines: Lines, name: str, _: Place) -> Feed:
     """One object a night in a bucket of its own."""
-    bucket = Bucket(place.endpoint, name)
-    bucket.lay("audit", _bodies(lines))
-    bucket.close()
+    Bucket(name).lay("audit", _bodies(lines))
     return Feed(f"s3://{name}/audit")
 
 
@@ -98,6 +101,7 @@ def cloudwatch(lines: Lines, name: str, place: Place) -> Feed:
             f"AUDITFOREST_CLUSTERS__{CLUSTER}__LOG_GROUP": name,
             "AUDITFOREST_EXPORT__REREAD_HOURS_LOGS": "1",
             "AUDITFOREST_EXPORT__LOGS_CALLS_PER_SECOND": "1000",
+            "AUDITFOREST_EXPORT__LOGS_DEADLINE_MINUTES": "1",
         },
     )
 

@@ -20,15 +20,23 @@ from e2e.job import auditforest
 from faults.checker import Result
 from s3_server import AWS_ENVIRONMENT
 
+from pipelines.sources.cloudwatch import open_logs
+
 _CRASHED = 1
 _DEADLINE_S = 120
 _ROOT = Path(__file__).parents[2]
 
 
 def in_process(arguments: Sequence[str], environment: Mapping[str, str]) -> Result:
-    """Runs in this process; pauses between attempts are counted and not waited for."""
+    """Runs in this process; pauses between attempts are counted and not waited for, deadlines come by their sum."""
     paused: list[float] = []
-    with mock.patch.object(time, "sleep", paused.append):
+    began = time.monotonic()
+    # a log group is read with a clock of its own, and by threads that wait to be woken
+    unhurried = {
+        "clock": lambda: began + sum(paused),
+        "pause": lambda _, seconds: paused.append(seconds),
+    }
+    with mock.patch.object(time, "sleep", paused.append), mock.patch.dict(open_logs.__kwdefaults__, unhurried):
         try:
             ended = auditforest(*arguments, **environment)
         except Exception:  # noqa: BLE001 (what nobody foresaw ends a process with 1 and a traceback)
@@ -51,7 +59,7 @@ class Forks:
         self._zygote = subprocess.Popen(
             [sys.executable, "-m", "faults.zygote"],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+            env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "TMPDIR": str(self.folder)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -68,10 +76,10 @@ class Forks:
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
         out, err = self.folder / "out", self.folder / "err"
-        plain = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         job = {
             "arguments": arguments,
-            "environment": {**plain, **AWS_ENVIRONMENT, **environment},
+            "environment": {**plain, "TMPDIR": str(self.folder), **AWS_ENVIRONMENT, **environment},
             "out": str(out),
             "err": str(err),
             "cwd": str(self.folder),

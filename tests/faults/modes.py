@@ -18,14 +18,16 @@ Kill = Callable[[int], None]
 class Mode:
     """A fault at one call.
 
-    `codes` are the exit codes it may end in; `action` makes it, given a way to signal the job; `times` is None for a
-    fault that stays; `fits` says of which calls, by the log of a clean run, it is a fault at all."""
+    `codes` are the exit codes it may end in, and those of `at_source` where it harms what is read of the source, which
+    is passed on before its end is seen; `action` makes it, given a way to signal the job; `times` is None for a fault
+    that stays; `fits` says of which calls, by the log of a clean run, it is a fault at all."""
 
     name: str
     codes: frozenset[int]
     action: Callable[[Kill], Action]
     times: int | None = 1
     fits: Callable[[Call], bool] = lambda _: True
+    at_source: frozenset[int] = frozenset()
 
     @property
     def kills(self) -> bool:
@@ -47,6 +49,7 @@ def _object(call: Call) -> bool:
 
 _DONE = frozenset({0})
 _RETRY = frozenset({4})
+_REFUSED = frozenset({3})
 _KILLED = frozenset({-SIGKILL})
 _TERMINATED = frozenset({128 + SIGTERM})
 _HTML = actions.status(200, "text/html", b"<html><body>Sign in to the network</body></html>")
@@ -84,7 +87,7 @@ MODES = (
     Mode("empty 200", _DONE, lambda _: _EMPTY),
     Mode("expired token", _RETRY, lambda _: actions.expired),
     Mode("clock skew", _RETRY, lambda _: actions.skew),
-    Mode("flipped byte", _DONE, lambda _: actions.flip(_half), fits=_object),
+    Mode("flipped byte", _DONE, lambda _: actions.flip(_half), fits=_object, at_source=_REFUSED),
     Mode("flipped, unguarded", frozenset({0, 3}), lambda _: actions.flip(_half, checksums=False), fits=_object),
 )
 """The product's; a mode is an entry here."""

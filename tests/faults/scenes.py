@@ -1,13 +1,17 @@
-"""What is swept: the nightly job on a night that is new, and on one that was ranked before its last events came."""
+"""What is swept: the nightly job on a night that is new, and on one that was ranked before its last events came.
+
+The new night brings late events of the one before it, which is revised."""
 
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from unittest import mock
 
 from e2e.world import CLUSTER
 from faults.bucket import Bucket
@@ -16,6 +20,7 @@ from faults.feeds import BEFORE, FEEDS, NIGHT, Feed, Place, early, full
 from faults.jobs import Forks, in_process
 from faults.proxy import Proxy
 from faults.sweep import BUCKET, Run, Scene, Sweep
+from faults.warm import warm
 from s3_server import moto_server
 
 STATES = ("new", "late")
@@ -41,15 +46,14 @@ class Stage:
     def _scene(self, source: str, state: str) -> Scene:
         lay = FEEDS[source]
         where = f"{source}-{state}"
-        some, every = lay(early(), f"{where}-early", self.place), lay(full(), f"{where}-full", self.place)
+        all_lines = full(revising=state == "new")
+        some, every = lay(early(), f"{where}-early", self.place), lay(all_lines, f"{where}-full", self.place)
         before: Mapping[str, bytes] = {}
         for night in (BEFORE, NIGHT) if state == "late" else (BEFORE,):
-            before, _ = self.sweep.made(self._run(some, night), before)
-        run = self._run(every, NIGHT)
-        after, _ = self.sweep.made(run, before)
-        rows = {NIGHT: source_rows(full()[NIGHT], NIGHT), BEFORE: source_rows(early()[BEFORE], BEFORE)}
-        forked = self._run(every, NIGHT, self.forks)
-        return self.sweep.counted(Scene(where, run, forked, Expected(before, after, rows)))
+            before = self.sweep.made(self._run(some, night), before)
+        run, forked = self._run(every, NIGHT), self._run(every, NIGHT, self.forks)
+        rows = {night: source_rows(lines, night) for night, lines in all_lines.items()}
+        return self.sweep.scene(Scene(where, run, forked, Expected(before, {}, rows)))
 
     def _run(self, feed: Feed, night: date, forks: Forks | None = None) -> Run:
         environment = {
@@ -73,8 +77,10 @@ def stage(folder: Path) -> Iterator[Stage]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with ExitStack() as stack:
         forks = stack.enter_context(Forks(folder))
+        stack.enter_context(warm())
+        # jobs look through the temporary folder for what killed ones left: here it holds nothing else
+        stack.enter_context(mock.patch.object(tempfile, "tempdir", str(folder)))
         endpoint = stack.enter_context(moto_server())
-        bucket = Bucket(endpoint, BUCKET)
-        stack.callback(bucket.close)
+        bucket = Bucket(BUCKET)
         proxy = stack.enter_context(Proxy(endpoint))
         yield Stage(Sweep(bucket, proxy, forks.kill), forks, Place(folder, endpoint))

@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from urllib.parse import unquote
 
 from faults import checker
@@ -18,6 +19,7 @@ from faults.proxy import Call, Proxy, Rule
 
 BUCKET = "archives"
 _PLACES = (
+    ("probe", "/_probe-if-none-match"),
     ("record", "/runs/"),
     ("quarantine commit", "/quarantine/.*/_commit-"),
     ("quarantine part", "/quarantine/.*/part-"),
@@ -26,6 +28,8 @@ _PLACES = (
     ("report", "/reports/"),
     ("derived", "/(items|principal_days|ranking)/"),
 )
+_BEFORE_ANY_STAGE = "put probe"
+_SOURCE = "get source"
 
 Run = Callable[[str], Result]
 """Runs the job with the archive under a prefix."""
@@ -78,6 +82,8 @@ class Verdict:
     codes: tuple[int, ...]
     met: tuple[str, ...]
     violations: tuple[str, ...]
+    mended: bool
+    """Was the clean re-run made? False: one was made before on an archive of the same bytes."""
 
     def __str__(self) -> str:
         modes = " then ".join(" and ".join(f"{f.mode.name} at {f.at}" for f in run) for run in self.faults)
@@ -91,10 +97,12 @@ class Sweep:
     bucket: Bucket
     proxy: Proxy
     kill: Kill
+    _mended: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """What the clean re-run violated, by the scene and the bytes of the archive it was made on."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def made(self, run: Run, before: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[Call, ...]]:
-        """What a clean run makes of what stands before it, and its calls.
+    def made(self, run: Run, before: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What a clean run makes of what stands before it.
 
         Raises:
             AssertionError: it did not end with 0.
@@ -103,23 +111,32 @@ class Sweep:
         self.proxy.arm()
         result = run(prefix)
         assert result.code == 0, result.err
-        return checker.tables(self.bucket.objects(prefix)), tuple(self.proxy.log)
+        made = checker.tables(self.bucket.objects(prefix))
+        self.bucket.forget(prefix)
+        return made
 
-    def counted(self, scene: Scene) -> Scene:
-        """The scene with the calls of a clean run.
+    def scene(self, scene: Scene) -> Scene:
+        """The scene as its clean run shows it: what it makes, and by which calls.
 
         Raises:
-            AssertionError: a clean run violates something by itself.
+            AssertionError: the clean run violates something by itself.
         """
         prefix = self._prefix(scene.expected.before)
         self.proxy.arm()
         result = scene.run(prefix)
-        wrong = [*self._seen(scene, prefix, [result]), *checker.told(result, {0})]
+        after = checker.tables(self.bucket.objects(prefix))
+        shown = replace(scene, expected=replace(scene.expected, after=after), calls=tuple(self.proxy.log))
+        wrong = [*checker.told(result, {0}), *self._seen(shown, prefix, [result])]
         assert not wrong, "\n".join(wrong)
-        return replace(scene, calls=tuple(self.proxy.log))
+        self.bucket.forget(prefix)
+        return shown
 
     def judge(self, scene: Scene, faults: Faults) -> Verdict:
-        """Run the job once for each group of faults, then once without any; check after each."""
+        """Run the job once for each group of faults, then once without any; check after each.
+
+        The last run is a function of the archive's bytes, the records of runs apart, which no job reads: where an
+        earlier case left the same bytes, its outcome stands for this one, too.
+        """
         prefix = self._prefix(scene.expected.before)
         results: list[Result] = []
         met: list[str] = []
@@ -132,15 +149,26 @@ class Sweep:
             results.append(scene.forked(prefix) if kills and scene.forked else scene.run(prefix))
             fired = [f.mode for f, rule in zip(group, rules, strict=True) if rule.fired]
             harmed = [call for call in self.proxy.log if call.action != "forward"]
-            met += [kind(call) for call in harmed[:1]]
+            kinds = [kind(call) for call in harmed]
+            met += kinds[:1]
             if nth == 0 and not fired:
                 wrong.append(f"the fault met no call: {len(self.proxy.log)} calls, {len(scene.calls)} in a clean run")
-            wrong += checker.told(results[-1], _codes(fired), _places(prefix, harmed))
+            staged = _BEFORE_ANY_STAGE not in kinds
+            wrong += checker.told(results[-1], _codes(fired, kinds), _places(prefix, harmed), staged=staged)
             wrong += self._seen(scene, prefix, results)
+        left = scene.name, _digest(checker.tables(self.bucket.objects(prefix)))
+        mended = left not in self._mended
+        if mended:
+            self._mended[left] = self._after_a_clean_run(scene, prefix)
+        wrong += self._mended[left]
+        self.bucket.forget(prefix)
+        return Verdict(faults, tuple(r.code for r in results), tuple(met), tuple(wrong), mended)
+
+    def _after_a_clean_run(self, scene: Scene, prefix: str) -> list[str]:
         self.proxy.arm()
         again = scene.run(prefix)
-        wrong += checker.recovered(self.bucket.objects(prefix), scene.expected, again, self.bucket.dangling(prefix))
-        return Verdict(faults, tuple(r.code for r in results), tuple(met), tuple(wrong))
+        found, dangling = self.bucket.objects(prefix), self.bucket.dangling(prefix)
+        return [*checker.recovered(found, scene.expected, again, dangling)]
 
     def _seen(self, scene: Scene, prefix: str, results: Sequence[Result]) -> list[str]:
         objects = self.bucket.objects(prefix)
@@ -157,10 +185,16 @@ class Sweep:
         return prefix
 
 
-def _codes(fired: Sequence[Mode]) -> set[int]:
+def _digest(objects: Mapping[str, bytes]) -> str:
+    hashes = [f"{sha256(body).hexdigest()} {key}" for key, body in sorted(objects.items())]
+    return sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _codes(fired: Sequence[Mode], kinds: Sequence[str]) -> set[int]:
     """Exit codes a run may end in after these faults: one that cannot be borne decides."""
     decisive = [mode for mode in fired if 0 not in mode.codes]
-    return set().union(*(mode.codes for mode in decisive or fired)) or {0}
+    at_source = (mode.at_source for mode in fired if _SOURCE in kinds)
+    return set().union(*(mode.codes for mode in decisive or fired), *at_source) or {0}
 
 
 def _places(prefix: str, harmed: Sequence[Call]) -> list[str]:

@@ -15,8 +15,14 @@ def kept(folder: Path, name: str, mode: str, verdicts: Sequence[Verdict], second
     """Leave what one test found where the table is made from; tests may run in several processes."""
     folder.mkdir(parents=True, exist_ok=True)
     codes = Counter(", ".join(map(str, verdict.codes)) for verdict in verdicts)
-    wrong = [str(verdict) for verdict in verdicts if verdict.violations]
-    found = {"scene": name, "mode": mode, "codes": codes, "violations": wrong, "seconds": round(seconds, 1)}
+    found = {
+        "scene": name,
+        "mode": mode,
+        "codes": codes,
+        "re-runs": sum(verdict.mended for verdict in verdicts),
+        "violations": [str(verdict) for verdict in verdicts if verdict.violations],
+        "seconds": round(seconds, 1),
+    }
     (folder / f"{name}.{mode.replace(' ', '-').replace(',', '')}.json").write_text(json.dumps(found))
 
 
@@ -27,14 +33,15 @@ def table(folder: Path) -> str:
 
 
 def _lines(found: Sequence[dict[str, Any]]) -> Iterable[str]:
-    yield f"{'scene':<18} {'mode':<24} {'cases':>5} {'violations':>10} {'s each':>7}  exit code: cases"
+    yield f"{'scene':<18} {'mode':<24} {'cases':>5} {'re-runs':>7} {'violations':>10} {'s each':>7}  exit code: cases"
     for one in found:
         cases = sum(one["codes"].values())
         codes = "  ".join(f"{code}: {number}" for code, number in sorted(one["codes"].items()))
-        each = one["seconds"] / max(cases, 1)
-        yield f"{one['scene']:<18} {one['mode']:<24} {cases:>5} {len(one['violations']):>10} {each:>7.2f}  {codes}"
+        counted = f"{cases:>5} {one['re-runs']:>7} {len(one['violations']):>10} {one['seconds'] / max(cases, 1):>7.2f}"
+        yield f"{one['scene']:<18} {one['mode']:<24} {counted}  {codes}"
     cases = sum(sum(one["codes"].values()) for one in found)
     wrong = [(one, text) for one in found for text in one["violations"]]
     yield f"\n{cases} cases, {len(wrong)} with violations, {sum(one['seconds'] for one in found):.0f} s"
+    yield "re-runs: clean runs after the faults; a case that left an archive an earlier one had left needs no other"
     for one, text in wrong:
         yield f"{one['scene']}: {text}"

@@ -11,22 +11,12 @@ import sys
 import traceback
 from typing import Any
 
-import numpy as np
+from faults.warm import warm
 
-from models.forest import RandomCutForest
 from pipelines.aws import s3  # noqa: F401 (loaded before the first fork)
 from pipelines.cli import main
 
 _CRASHED = 1
-
-
-def _warm() -> None:
-    """Have the forest's machine code loaded before the first fork."""
-    rows = np.random.default_rng(0).random((4, 2))
-    forest = RandomCutForest(2, 4, random_state=0, n_jobs=1).fit(rows)
-    forest.codisp(rows)
-    forest.aws_score(rows)
-    forest.attribute(rows)
 
 
 def _child(job: dict[str, Any]) -> int:
@@ -48,7 +38,6 @@ def _child(job: dict[str, Any]) -> int:
 
 def serve() -> None:
     """Fork for each line of stdin until it ends."""
-    _warm()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -67,4 +56,5 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    with warm():
+        serve()

@@ -25,6 +25,7 @@ EVERY_DAY = [
         "HTML 200",
         "empty 200",
         "expired token",
+        "throttle once",
         "flipped, unguarded",
     )
 ]
@@ -38,6 +39,7 @@ KINDS = {
     "put commit",
     "put derived",
     "put part",
+    "put probe",
     "put quarantine commit",
     "put quarantine part",
     "put record",
