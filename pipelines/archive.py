@@ -76,7 +76,7 @@ class Archive:
         return commits.newest(self.store, table, self.cluster, night)
 
     def nights(self, table: str) -> list[date]:
-        """The nights of which the store lists an object of the table, ascending; for checks, what counts is committed."""
+        """The nights of which the store lists an object of the table, ascending; what counts is what is committed."""
         prefix = f"{table}/cluster={self.cluster}/date="
         found = {key.removeprefix(prefix)[:10] for key in self.store.list(prefix)}
         return sorted(date.fromisoformat(day) for day in found)

@@ -74,7 +74,9 @@ class ObjectStore(Protocol):
         """
 
     def probe(self) -> None:
-        """Asks whether the store can keep the promise of put_new; for one that is not known to. 2 requests, more only where an answer is broken.
+        """Asks whether the store can keep the promise of put_new; for one that is not known to.
+
+        2 requests, more only where an answer is broken.
 
         Raises:
             ConfigError: it cannot: a write that must not replace anything replaced an object.

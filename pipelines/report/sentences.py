@@ -123,7 +123,8 @@ def _doubts(night: Night) -> list[str]:
         )
     if night.generation > 1:
         doubts.append(
-            f"Revised: this is generation {night.generation} of the night, which was added to after it was first archived."
+            f"Revised: this is generation {night.generation} of the night, which was added to after it was first"
+            " archived."
         )
     if it.mistyped:
         doubts.append(

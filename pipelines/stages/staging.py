@@ -111,7 +111,8 @@ class Staging:
         self.engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, lines))
         try:
             self.engine.execute(
-                f"COPY ({reading(self.nights)}) TO {_quoted(path)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 30000)"
+                f"COPY ({reading(self.nights)}) TO {_quoted(path)} "
+                "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 30000)"
             )
         finally:
             self.engine.unregister("lines")

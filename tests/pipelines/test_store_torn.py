@@ -251,11 +251,17 @@ def test_an_empty_listing_that_is_no_listing_is_an_error_of_the_store(scripted: 
 # Stores that do not heed If-None-Match
 
 
-@pytest.mark.parametrize("first", [Answer(), FAILED, CONFLICT, PAGE], ids=["200", "412", "409", "a page"])
+@pytest.mark.parametrize("first", [Answer(), FAILED, CONFLICT], ids=["200", "412", "409"])
 def test_a_store_that_refuses_the_second_write_passes_the_probe(scripted: Scripted, first: Answer) -> None:
     store, asked = scripted(first, FAILED)
     store.probe()
     assert asked == ["PUT", "PUT"]
+
+
+def test_an_answer_to_the_probe_that_is_not_the_stores_is_asked_for_again(scripted: Scripted) -> None:
+    store, asked = scripted(Answer(), PAGE, PAGE, FAILED)
+    store.probe()
+    assert asked == ["PUT"] * 4
 
 
 @pytest.mark.parametrize("first", [Answer(), FAILED], ids=["200", "412"])
