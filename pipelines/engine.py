@@ -49,15 +49,12 @@ def worker(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 @contextmanager
 def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Leaves room, for a while, for what else reads and writes a night; what the user gave beyond that stays."""
-    before, given = connection.execute(
-        "SELECT current_setting('memory_limit'), parse_formatted_bytes(current_setting('memory_limit'))"
-    ).fetchall()[0]
-    limit = max(min(given, _ENOUGH_BYTES), given - _BESIDE_BYTES)
-    connection.execute(f"SET memory_limit = '{limit}B'")
+    given = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0][0]
+    connection.execute(f"SET memory_limit = '{max(min(given, _ENOUGH_BYTES), given - _BESIDE_BYTES)}B'")
     try:
         yield
     finally:
-        connection.execute(f"SET memory_limit = '{before}'")
+        connection.execute(f"SET memory_limit = '{given}B'")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ tests/pipelines/test_store*.py run it against servers on loopback, tests/real_s3
 
 from __future__ import annotations
 
+import builtins
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -109,14 +110,14 @@ class S3Store:
 
     def list(self, prefix: str) -> list[str]:
         where = self._where(check_prefix(prefix))
-        names: list[str] = []
         with explained(where, _MENDS):
-            pages = self._client.get_paginator("list_objects_v2")
-            for page in pages.paginate(**self._bucket, Prefix=self._folder + prefix):
-                if "IsTruncated" not in page:
-                    raise AwsError(f"{where}: a listing without an end found; look for a proxy on the way")
-                names += [entry["Key"] for entry in page.get("Contents", [])]
-        return sorted(key for key in (name.removeprefix(self._folder) for name in names) if is_key(key))
+            for _ in self._rounds():
+                try:
+                    names = self._listed(prefix)
+                except TornError:
+                    continue
+                return sorted(key for key in (name.removeprefix(self._folder) for name in names) if is_key(key))
+        raise AwsError(f"{where}: a listing without an end found; look for a proxy on the way")
 
     def upload(self, key: str, path: Path) -> bool:
         with explained(self._where(key), _MENDS):
@@ -157,6 +158,18 @@ class S3Store:
             if answer is not None:
                 return answer
         return None
+
+    def _listed(self, prefix: str) -> builtins.list[str]:
+        names = []
+        try:
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(**self._bucket, Prefix=self._folder + prefix):
+                if "IsTruncated" not in page:
+                    raise TornError
+                names += [entry["Key"] for entry in page.get("Contents", [])]
+        except BROKEN as error:
+            raise TornError from error
+        return names
 
     def _where(self, key: str) -> str:
         return f"{self.url}/{key}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
+import duckdb
 import pytest
 from e2e.job import Ended, nightly
 from e2e.world import LAST, NIGHTS, ordinary, theft, written
@@ -19,6 +20,15 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     monkeypatch.chdir(folder)
+
+
+@pytest.fixture(autouse=True)
+def own_connection() -> Iterator[None]:
+    """DuckDB's connection of the process as a reader's snippet finds it in a process of its own."""
+    with duckdb.connect() as connection:
+        duckdb.set_default_connection(connection)
+        yield
+        duckdb.set_default_connection(duckdb.connect())
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from faults.checker import Expected, Result
 from faults.modes import Kill, Mode
 from faults.proxy import Call, Proxy, Rule
 
-BUCKET = "archives"
+BUCKET = "swept-archives"
 _PLACES = (
     ("probe", "/_probe-if-none-match"),
     ("record", "/runs/"),
@@ -45,6 +45,8 @@ def kind(call: Call) -> str:
             return f"{method.lower()} {name}"
     if path.startswith("/clusters/"):
         return "DescribeCluster"
+    if "list-type=2" in path and "quarantine" in path:
+        return "list quarantine"
     return "list source" if "list-type=2" in path else f"{method.lower()} source"
 
 

@@ -20,6 +20,7 @@ from pipelines.archive import EVENTS, QUARANTINE, Archive
 from pipelines.commits import Commit, Counts
 from pipelines.config import AwsConfig, Config, ExportConfig, ParseConfig
 from pipelines.engine import engine
+from pipelines.sources.files import select
 from pipelines.sources.opening import Asked, late_nights, open_source
 from pipelines.stages.export import Exported, export
 from pipelines.stages.reading import Ended
@@ -400,3 +401,18 @@ def test_a_bad_line_in_an_hour_of_cloudwatch_that_is_read_again_is_quarantined_o
     assert bad_lines(archive) == [(NIGHTS[3], where, offset)]
     assert newest(archive, NIGHTS[4]).counts.quarantined == 0
     assert all_add_up(done, archive)
+
+
+def test_an_old_bad_line_of_a_folder_that_grows_is_quarantined_once(tmp_path: Path) -> None:
+    folder, archive = tmp_path / "logs", Archive(LocalStore(tmp_path / "archive"), "prod")
+    folder.mkdir()
+    (folder / "old.log").write_bytes(b"no event\n")
+    quarantined = []
+    for day in range(1, 7):
+        night = date(2026, 9, day)
+        (folder / f"{night}.log").write_bytes(line(event(at=f"{night}T12:00:00Z")))
+        before = [night - timedelta(days=2), night - timedelta(days=1)]
+        with engine(ParseConfig()) as made:
+            done = export(archive, made, select(str(folder)), [night], before, lambda *_: None)
+        quarantined.append(done.ended["old.log"].quarantined)
+    assert quarantined == [1, 0, 0, 0, 0, 0]

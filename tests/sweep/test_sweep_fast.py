@@ -26,6 +26,7 @@ EVERY_DAY = [
         "empty 200",
         "expired token",
         "throttle once",
+        "SlowDown once",
         "flipped, unguarded",
     )
 ]
@@ -36,6 +37,7 @@ KINDS = {
     "get quarantine commit",
     "get quarantine part",
     "get report",
+    "list quarantine",
     "put commit",
     "put derived",
     "put part",
