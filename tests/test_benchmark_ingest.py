@@ -53,7 +53,6 @@ RARE: list[dict[str, Any]] = [
 
 def looped(log: Path) -> pa.Table:
     """The rows that the row loop makes of a log."""
-    row_loop = pytest.importorskip("benchmarks.row_loop", reason="orjson is installed for benchmarks alone")
     row_loop.write(log, log.with_suffix(".parquet"))
     return pq.ParquetFile(log.with_suffix(".parquet")).read()
 
