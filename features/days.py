@@ -66,7 +66,7 @@ ORDER BY principal
 """
 """SQL: one row a principal, one column a feature, whole numbers."""
 
-_RETELLING_LACKS = {"impersonated_user": "false", "authz_role": "authz_role IS NOT NULL"}
+RETELLING_LACKS = {"impersonated_user": "false", "authz_role": "authz_role IS NOT NULL"}
 """Columns that a source with words of its own may lack, and what shows that it carries them all the same."""
 
 _LEVELS = list(Level)
@@ -74,7 +74,7 @@ _LEVELS = list(Level)
 
 def _lacks(f: Feature) -> str | None:
     read = f.new[0] if f.new is not None else f"{f.counts} {f.distinct}"
-    return next((column for column in _RETELLING_LACKS if column in read), None)
+    return next((column for column in RETELLING_LACKS if column in read), None)
 
 
 _BLINDABLE = [f for f in FEATURES if f.needs is not Level.METADATA or _lacks(f) is not None]
@@ -83,7 +83,7 @@ _BLINDABLE = [f for f in FEATURES if f.needs is not Level.METADATA or _lacks(f) 
 def _blind(f: Feature) -> str:
     column = _lacks(f)
     if column is not None:
-        return f"count(*) > 0 AND count(*) FILTER (WHERE NOT retold OR {_RETELLING_LACKS[column]}) = 0 AS {f.name}"
+        return f"count(*) > 0 AND count(*) FILTER (WHERE NOT retold OR {RETELLING_LACKS[column]}) = 0 AS {f.name}"
     enough = ", ".join(f"'{level}'" for level in _LEVELS[_LEVELS.index(f.needs) :])
     applies = f"({f.reads_bodies_of}) AND {SUCCEEDED}"
     return (

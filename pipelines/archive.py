@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipelines import commits
 from pipelines.commits import Commit, Counts, Input, Part
-from pipelines.errors import DataError
+from pipelines.errors import DataError, RetryError
 from pipelines.parquet import decode, encode, rows_of, written
 from pipelines.scratch import scratch
 from pipelines.store import ObjectStore
@@ -88,7 +88,7 @@ class Archive:
 
         Another writer may commit meanwhile: then `added` is asked again, with that writer's commit.
         Raises:
-            DataError: others committed first, round after round.
+            RetryError: others committed first, round after round.
         """
         for _ in range(_ROUNDS):
             before = self.newest(table, night)
@@ -98,7 +98,7 @@ class Archive:
             commit = self._next(table, night, before, addition)
             if self.store.put_new(commits.key(table, self.cluster, night, commit.generation), commit.body()):
                 return commit, True
-        raise DataError(
+        raise RetryError(
             f"{self.store.url}/{commits.folder(table, self.cluster, night)}: {_ROUNDS} other writers committed first; "
             "run one job a night and cluster"
         )

@@ -4,49 +4,63 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Table
 
-from pipelines.archive import Archive
 from pipelines.arguments import cluster_name, nights
-from pipelines.config import FLAGS, ClusterConfig, describe
+from pipelines.config import FLAGS, Config, describe
 from pipelines.config_load import load
 from pipelines.endings import NAME, endable, explained, mend_streams
-from pipelines.errors import ConfigError, Exit
-from pipelines.jobs import Job, each, opened, say
-from pipelines.nightly import refuse_empty, run_all, run_export, run_features, run_report, run_score
+from pipelines.errors import ENDINGS, AuditForestError, ConfigError, worst
+from pipelines.jobs import Job, archive_of, each, opened, say
+from pipelines.nightly import passed_over, refuse_empty, run_all, run_export, run_features, run_report, run_score
 from pipelines.progress import complain, shown
-from pipelines.report.sentences import coverage_line, notices
+from pipelines.report.sentences import coverage_line, notices, run_line
 from pipelines.report.terminal import ranking_table
 from pipelines.report.text import shown_name
 from pipelines.stages.check import check
 from pipelines.stages.findings import lines, refuse
 from pipelines.stages.report import Published
 
-_EXITS = "\n".join(f"  {code.value}  {code.meaning}" for code in Exit)
+_EXITS = "\n".join(f"  {code:<3}  {meaning}" for code, meaning in ENDINGS.items())
+_EARLIEST = "1970-01-01"
+
+_Command = Callable[..., None]
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options every command takes, those of the configuration made from their declarations."""
-    for flag, option in reversed(list(FLAGS.items())):
-        said = describe(option)
-        command = click.option(flag, type=said.type, help=f"{said.description} (default: {said.default})")(command)
-    plain: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("--cluster", {"help": "Name of the cluster (default: every cluster of the file of options)."}),
-        ("--source", {"help": "A file, a folder, a quoted glob, s3://BUCKET/PREFIX, or cloudwatch."}),
-        ("--archive", {"help": "Where tables and reports are kept: a folder or s3://BUCKET/PREFIX."}),
-        ("--date", {"help": "The night, YYYY-MM-DD, one UTC day (default: yesterday)."}),
-        ("--from", {"help": "First night of a back-fill."}),
-        ("--to", {"help": "Last night of a back-fill, inclusive (default: yesterday)."}),
-        ("--config", {"type": click.Path(path_type=Path), "help": "The file of options (default: auditforest.toml)."}),
-    )
-    for name, more in reversed(plain):
-        command = click.option(name, **more)(command)
-    return command
+def _options(*, source: bool = False, forest: bool = False) -> Callable[[_Command], _Command]:
+    """The options of a command; those of the configuration are made from their declarations.
+
+    Args:
+        source: does it read a source?
+        forest: does it grow a forest?
+    """
+    plain: dict[str, dict[str, Any]] = {
+        "--cluster": {"help": "Name of the cluster (default: every cluster of the file of options)."},
+        "--source": {"help": "A file, a folder, a quoted glob, s3://BUCKET/PREFIX, or cloudwatch."},
+        "--archive": {"help": "Where tables and reports are kept: a folder or s3://BUCKET/PREFIX."},
+        "--date": {"help": "The night, YYYY-MM-DD, one UTC day (default: yesterday)."},
+        "--from": {"help": "First night of a back-fill."},
+        "--to": {"help": "Last night of a back-fill, inclusive (default: yesterday)."},
+        "--config": {"type": click.Path(path_type=Path), "help": "The file of options (default: auditforest.toml)."},
+    }
+    if not source:
+        del plain["--source"]
+    if forest:
+        for flag, option in FLAGS.items():
+            said = describe(option)
+            plain[flag] = {"type": said.type, "help": f"{said.description} (default: {said.default})"}
+
+    def decorated(command: _Command) -> _Command:
+        for name, more in reversed(plain.items()):
+            command = click.option(name, **more)(command)
+        return command
+
+    return decorated
 
 
 @click.group(
@@ -64,7 +78,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_options
+@_options(source=True, forest=True)
 def nightly(**given: Any) -> None:
     """Archive, count, rank and report the night: all four stages.
 
@@ -77,7 +91,7 @@ def nightly(**given: Any) -> None:
 def _nightly(job: Job) -> None:
     for made in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
         if made.night.date == job.run.nights[-1]:
-            job.say(*_results(made, job.archive))
+            job.say(*_results(made, job))
         else:
             first = made.night.ranked[0]
             name = shown_name(first.principal, 60)
@@ -86,15 +100,26 @@ def _nightly(job: Job) -> None:
             job.say(f"{made.night.date}  {late}{count} principals, first {name} ({first.score:.3g})")
 
 
-def _results(made: Published, archive: Archive) -> Iterator[str | Table]:
+def _results(made: Published, job: Job) -> Iterator[str | Table]:
     yield from notices(made.night)
     yield ranking_table(made.night)
     yield coverage_line(made.night)
-    yield f"report: {archive.store.url}/{made.html}"
+    yield from _of_this_run(job)
+    yield f"report: {job.archive.store.url}/{made.html}"
+
+
+def _of_this_run(job: Job) -> Iterator[str]:
+    """What became of the lines that this run read, of whichever night, and what it passed over."""
+    export = job.run.export
+    if export is not None:
+        yield f"this run: {run_line(export['counts'])}"
+        passed = passed_over(job.source, export["ignored"])
+        if passed is not None:
+            yield passed
 
 
 @cli.command()
-@_options
+@_options(source=True)
 @click.option("--bulk", is_flag=True, help="Let CloudWatch Logs export to [export] bulk_destination, and read that.")
 def export(**given: Any) -> None:
     """Archive the source's events of the night.
@@ -111,12 +136,16 @@ def _export(job: Job) -> None:
         job.say(f"{night}  revised by events that came late; run the other stages of this night again")
     for night, commit in done.commits.items():
         if commit is not None:
-            job.say(f"{night}  {commit.counts.archived} events archived, generation {commit.generation}")
+            held = f"{commit.counts.archived} events archived, {commit.counts.quarantined} lines quarantined"
+            job.say(
+                f"{night}  {held}, generation {commit.generation}{'' if night in done.written else ': nothing new'}"
+            )
+    job.say(*_of_this_run(job))
     refuse_empty(done, job.source, job.archive)
 
 
 @cli.command()
-@_options
+@_options()
 def features(**given: Any) -> None:
     """Count the archived events of the night by principal.
 
@@ -133,7 +162,7 @@ def _features(job: Job) -> None:
 
 
 @cli.command()
-@_options
+@_options(forest=True)
 def score(**given: Any) -> None:
     """Rank the principals of a counted night by how strange they were.
 
@@ -150,7 +179,7 @@ def _score(job: Job) -> None:
 
 
 @cli.command()
-@_options
+@_options()
 def report(**given: Any) -> None:
     """Write the report of a ranked night.
 
@@ -176,10 +205,10 @@ def archive_group() -> None:
 
 
 @archive_group.command("check")
-@click.option("--archive", help="The archive: a folder or s3://BUCKET/PREFIX (default: the one set for --cluster).")
+@click.option("--archive", help="The archive: a folder or s3://BUCKET/PREFIX (default: each of the file of options).")
 @click.option("--cluster", help="Only this cluster (default: every one).")
-@click.option("--from", help="First night, YYYY-MM-DD (default: every one).")
-@click.option("--to", help="Last night, inclusive (default: yesterday).")
+@click.option("--from", help="First night, YYYY-MM-DD (default: the archive's first).")
+@click.option("--to", help="Last night, inclusive (default: the archive's last).")
 @click.option("--strict", is_flag=True, help="Let anything found end with exit code 3, not damage alone.")
 @click.option("--config", type=click.Path(path_type=Path), help="The file of options (default: auditforest.toml).")
 def archive_check(**given: Any) -> None:
@@ -191,20 +220,51 @@ def archive_check(**given: Any) -> None:
     now = datetime.now(UTC)
     cluster = None if given["cluster"] is None else cluster_name(given["cluster"])
     config = load(given["config"], {})
-    known = config.clusters.get(cluster or "", ClusterConfig())
-    where = known.archive if given["archive"] is None else given["archive"]
-    if not where:
+    asked = _span(given["from"], given["to"], now.date())
+    codes = []
+    for where in _archives(cluster, given["archive"], config):
+        try:
+            with shown(f"{now:%Y%m%dT%H%M%S}Z-check", cluster or "", lambda: datetime.now(UTC)) as progress:
+                progress.stage("archive check")
+                done = check(opened(where, config), cluster, asked, progress.update)
+                progress.pause()
+            say(*lines(done))
+            refuse(done, strict=given["strict"])
+        except AuditForestError as error:
+            complain(str(error))
+            codes.append(error.exit_code)
+    if codes:
+        sys.exit(worst(codes))
+
+
+def _span(from_: str | None, to: str | None, today: date) -> tuple[date, date] | None:
+    """The first and the last night asked for; None for all.
+
+    Raises:
+        ConfigError: no dates, or in the wrong order.
+    """
+    if from_ is None and to is None:
+        return None
+    asked = nights(None, _EARLIEST if from_ is None else from_, today.isoformat() if to is None else to, today)
+    return asked[0], asked[-1]
+
+
+def _archives(cluster: str | None, flag: str | None, config: Config) -> list[str]:
+    """The archives to check: the one named, that of a cluster, or each that is declared, once.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if cluster is not None:
+        return [archive_of(cluster, flag, config)]
+    declared = [known.archive for _, known in sorted(config.clusters.items())] if flag is None else [flag]
+    found = list(dict.fromkeys(where for where in declared if where))
+    if not found:
         raise ConfigError(
-            "no archive to check: pass --archive FOLDER or s3://BUCKET/PREFIX, or a --cluster that has one"
+            "no archive to check: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under a [clusters.NAME] "
+            "in auditforest.toml"
         )
-    ranged = given["from"] is not None or given["to"] is not None
-    asked = nights(None, given["from"], given["to"], now.date()) if ranged else None
-    with shown(f"{now:%Y%m%dT%H%M%S}Z-check", cluster or "", lambda: datetime.now(UTC)) as progress:
-        progress.stage("archive check")
-        done = check(opened(where, config), cluster, asked, progress.update)
-        progress.pause()
-    say(*lines(done))
-    refuse(done, strict=given["strict"])
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

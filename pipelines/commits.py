@@ -143,7 +143,7 @@ def at(store: ObjectStore, table: str, cluster: str, night: date, generation: in
             raise ValueError("its bytes are not as they were written")
         if not all(_DIGEST.fullmatch(part.sha256) and part.file == part_file(part.sha256) for part in commit.parts):
             raise ValueError("it names a part that is none")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{store.url}/{where}: not a commit of format {FORMAT} ({' '.join(str(error).split())[:120]}); "
             "restore it from a copy of the archive, or remove the night's folder and export it again"

@@ -18,6 +18,7 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from pipelines.errors import ConfigError
+from pipelines.keys import ACCOUNT, BUCKET_EXPECTED, REGION, is_bucket
 from pipelines.words import shown
 
 CLUSTER_PATTERN: Final = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
@@ -37,6 +38,12 @@ def _loopback(url: str) -> str:
         raise ValueError("not an address of this machine")
     if match[1] != "localhost" and not ip_address(match[1].strip("[]")).is_loopback:
         raise ValueError("not an address of this machine")
+    return url
+
+
+def _destination(url: str) -> str:
+    if not is_bucket(url.removeprefix("s3://").partition("/")[0]):
+        raise ValueError("no name of a bucket")
     return url
 
 
@@ -93,7 +100,7 @@ class AwsConfig(BaseModel, frozen=True, extra="forbid"):
         "the name of an AWS region, such as us-west-2",
         "Region of the log group and the buckets; unset, the AWS profile or environment decides.",
         "us-west-2",
-        r"^[a-z0-9-]{1,63}$",
+        f"^{REGION}$",
     )
     endpoint: Annotated[str, AfterValidator(_loopback)] | None = _text(
         None,
@@ -106,7 +113,7 @@ class AwsConfig(BaseModel, frozen=True, extra="forbid"):
         "an account number as text of 12 digits",
         "Account that must own the archive's bucket; a bucket of another account is refused.",
         "123456789012",
-        r"^[0-9]{12}$",
+        f"^{ACCOUNT}$",
     )
     kms_key: str | None = _text(
         None,
@@ -133,12 +140,12 @@ class ExportConfig(BaseModel, frozen=True, extra="forbid"):
     logs_deadline_minutes: int = _whole(
         120, 1, 1440, "After so long without an end, reading CloudWatch Logs is given up (exit 4)."
     )
-    bulk_destination: str | None = _text(
+    bulk_destination: Annotated[str, AfterValidator(_destination)] | None = _text(
         None,
-        "s3://BUCKET or s3://BUCKET/PREFIX",
+        f"s3://BUCKET or s3://BUCKET/PREFIX, the bucket's name of {BUCKET_EXPECTED}",
         "Where --bulk lets CloudWatch Logs export to; a bucket of the log group's region.",
         "s3://acme-audit-exports/bulk",
-        r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=/-]*)?$",
+        r"^s3://[^/]+(/[A-Za-z0-9._=/-]*)?$",
     )
     bulk_deadline_minutes: int = _whole(720, 1, 10_080, "After so long an export task is given up (exit 4).")
 
@@ -165,7 +172,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
         "the name of an AWS region, such as us-west-2",
         "Region of its log group and of its source bucket; unset, that of [aws].",
         "us-west-2",
-        r"^[a-z0-9-]{1,63}$",
+        f"^{REGION}$",
     )
     log_group: str | None = _text(
         None,
@@ -179,7 +186,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
         "the ARN of an IAM role",
         "Role to assume for reading its source, where that lies in another account.",
         "arn:aws:iam::123456789012:role/auditforest-reader",
-        r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$",
+        rf"^arn:aws[a-z-]*:iam::{ACCOUNT}:role/[A-Za-z0-9+=,.@_/-]{{1,512}}$",
     )
     external_id: str | None = _text(
         None,
@@ -193,7 +200,7 @@ class ClusterConfig(BaseModel, frozen=True, extra="forbid"):
         "an account number as text of 12 digits",
         "Account that must own the bucket of its source.",
         "123456789012",
-        r"^[0-9]{12}$",
+        f"^{ACCOUNT}$",
     )
 
 

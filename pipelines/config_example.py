@@ -26,7 +26,17 @@ def example_toml() -> str:
 def _table(name: str, section: str) -> str:
     about = (SECTIONS[section].__doc__ or "").splitlines()[0]
     entries = [_entry(f"{name}.{key}") for key in SECTIONS[section].model_fields]
-    return f"# {about}\n[{name}]\n" + "\n".join(entries)
+    return f"# {about}\n{_of_shells(name)}[{name}]\n" + "\n".join(entries)
+
+
+def _of_shells(name: str) -> str:
+    """What to know of the variables of a cluster whose name a shell does not take."""
+    if "-" not in name:
+        return ""
+    return (
+        "# A shell's export takes no variable with '-' in its name; env(1), systemd and Kubernetes do:\n"
+        f"# env {environment_name(f'{name}.source')}=FOLDER auditforest nightly\n"
+    )
 
 
 def _entry(option: str) -> str:

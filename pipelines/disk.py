@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from pipelines.errors import AwsError
+from pipelines.keys import TEMPORARY
 
-_TEMPORARY = ".tmp-"
 _CHUNK = 1 << 20
 _MENDS = {
     errno.EACCES: "give this user the right to read and write there",
@@ -60,7 +60,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 def written_beside(path: Path, body: IO[bytes]) -> Iterator[Path]:
     """A durable file with these bytes in the folder of the path; gone at the end, the folder's entries durable."""
     _make(path.parent)
-    temporary = path.with_name(_TEMPORARY + secrets.token_hex(8))
+    temporary = path.with_name(TEMPORARY + secrets.token_hex(8))
     try:
         with temporary.open("xb") as out:
             shutil.copyfileobj(body, out, _CHUNK)

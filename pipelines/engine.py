@@ -14,7 +14,7 @@ from pipelines.scratch import scratch
 _SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 
 _ENOUGH_BYTES = 500_000_000
-"""In which a night of ordinary lines is sorted, on one thread."""
+"""In which a night is parsed and its duplicates are told."""
 _BESIDE_BYTES = 500_000_000
 """What reading and writing take beside the engine."""
 
@@ -55,14 +55,3 @@ def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     finally:
         connection.execute(f"SET memory_limit = '{given}B'")
-
-
-@contextmanager
-def alone(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """One thread for a while: a sort of rows wider than the memory needs room for each thread's runs."""
-    threads = connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
-    connection.execute("SET threads = 1")
-    try:
-        yield
-    finally:
-        connection.execute(f"SET threads = {threads}")

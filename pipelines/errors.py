@@ -4,40 +4,37 @@ features/ and models/ raise ValueError; the edge turns those it can explain into
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What the scheduler sees; the help text and the docs are made from these."""
+    """How a command ends that was left to end by itself."""
 
     OK = 0
     USAGE = 2
     DATA = 3
     TRANSIENT = 4
-    UNDELIVERED = 5
     EMPTY = 6
 
-    @property
-    def meaning(self) -> str:
-        """One line for the help text."""
-        return _MEANINGS[self]
-
-
-_MEANINGS = {
-    Exit.OK: "done",
-    Exit.USAGE: "usage or configuration; mend it, then run again",
-    Exit.DATA: "data integrity; do not retry, look first",
-    Exit.TRANSIENT: "store or AWS unreachable; retry",
-    Exit.UNDELIVERED: "results stored, notices not delivered",
-    Exit.EMPTY: "suspiciously empty: no audit event in a night",
-}
 
 BUG = 1
 """Exit code of what nobody foresaw."""
 
+ENDINGS: Mapping[int, str] = {
+    Exit.OK: "done",
+    BUG: "a mistake of auditforest, told by a traceback; report it",
+    Exit.USAGE: "usage or configuration; mend it, then run again",
+    Exit.DATA: "data integrity; do not retry, look first",
+    Exit.TRANSIENT: "store or AWS unreachable, this machine short of space or memory, or another run in the way; retry",
+    Exit.EMPTY: "suspiciously empty: no audit event in a night",
+    130: "interrupted by Ctrl-C; run again",
+    143: "interrupted by SIGTERM; run again",
+}
+"""Every exit code and what it tells the scheduler; the help text is made from these, the README is held to them."""
+
 # what a retry cannot mend comes first
-_WORST_FIRST = (BUG, Exit.DATA, Exit.USAGE, Exit.TRANSIENT, Exit.EMPTY, Exit.UNDELIVERED, Exit.OK)
+_WORST_FIRST = (BUG, Exit.DATA, Exit.USAGE, Exit.TRANSIENT, Exit.EMPTY, Exit.OK)
 
 
 def worst(codes: Sequence[int]) -> int:
@@ -57,6 +54,10 @@ class ConfigError(AuditForestError):
     exit_code = Exit.USAGE
 
 
+class OrderError(ConfigError):
+    """A stage was asked for, of which the stage before has not run on what stands in the archive now."""
+
+
 class DataError(AuditForestError):
     """What was read is not what was promised; a retry would read the same."""
 
@@ -65,6 +66,12 @@ class DataError(AuditForestError):
 
 class AwsError(AuditForestError):
     """The store or a service did not answer; a retry may."""
+
+    exit_code = Exit.TRANSIENT
+
+
+class RetryError(AuditForestError):
+    """This machine, or another run, is in the way; a retry may find it clear."""
 
     exit_code = Exit.TRANSIENT
 

@@ -133,7 +133,8 @@ COLUMNS: tuple[EventColumn, ...] = (
     EventColumn(
         "truncated",
         _TEXT,
-        "'bodies' where the API server left the bodies out, 'text' where the line itself was cut off, else null.",
+        "'bodies' where the bodies were left out, by the API server or for more JSON values than are read; 'text' "
+        "where the line itself was cut off; else null.",
         """CASE WHEN cut THEN 'text' WHEN e.annotations."audit.k8s.io/truncated" = 'true' THEN 'bodies' END""",
     ),
     *(EventColumn(f.name, f.type, f.meaning, f"facts.{f.name}") for f in FACTS),

@@ -4,7 +4,6 @@ tests/e2e/test_clusters.py runs several of which one fails."""
 
 from __future__ import annotations
 
-import os
 import resource
 import secrets
 import sys
@@ -27,8 +26,8 @@ from pipelines.config import FLAGS, ClusterConfig, Config
 from pipelines.config_load import load
 from pipelines.endings import explained, interrupted
 from pipelines.engine import engine
-from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, worst
-from pipelines.progress import Progress, complain, shown
+from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, RetryError, worst
+from pipelines.progress import Progress, complain, shown, silenced, told
 from pipelines.report.text import visible
 from pipelines.runs import Run
 from pipelines.sources.opening import CLOUDWATCH
@@ -57,7 +56,7 @@ class Job:
         if self.run.source is None or not self.run.source.strip():
             raise ConfigError(
                 f"no source for {self.archive.cluster}: pass --source FILE, FOLDER or 'GLOB', or set source under "
-                f"[clusters.{self.archive.cluster}] in auditforest.toml"
+                f"[clusters.{self.archive.cluster}] in auditforest.toml{_declared(self.archive.cluster, self.config)}"
             )
         return self.run.source
 
@@ -68,16 +67,25 @@ class Job:
 
 
 def say(*results: str | Table) -> None:
-    """Print results to stdout, each on lines of its own."""
+    """Print results to stdout, each on lines of its own.
+
+    Raises:
+        RetryError: stdout takes no more.
+    """
     screen = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    with screen.capture() as drawn:
-        for result in results:
-            screen.print(Text(visible(result)) if isinstance(result, str) else result, soft_wrap=True)
     try:
+        with screen.capture() as drawn:
+            for result in results:
+                screen.print(Text(visible(result)) if isinstance(result, str) else result, soft_wrap=True)
         click.echo(drawn.get(), nl=False)
     except BrokenPipeError:
-        # or the interpreter would fail once more when it flushes stdout at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silenced(sys.stdout)
+    except OSError as error:
+        silenced(sys.stdout)
+        raise RetryError(
+            f"stdout: results could not be written ({error.strerror}), what was made until then stands in the archive; "
+            "free space where stdout goes, then run again"
+        ) from error
 
 
 def opened(where: str, config: Config) -> ObjectStore:
@@ -132,40 +140,71 @@ def _configured(given: Mapping[str, Any]) -> list[str]:
 
 
 def _failed(cluster: str, error: BaseException) -> int:
-    told = explained(error)
-    if told is None:
+    ending = explained(error)
+    if ending is None:
         complain(f"{cluster}: {type(error).__name__}, a mistake of auditforest")
-        traceback.print_exception(error)
+        with told():
+            traceback.print_exception(error)
         return BUG
-    complain(f"{cluster}: {told[1]}")
-    return told[0]
+    complain(f"{cluster}: {ending[1]}")
+    return ending[0]
 
 
 @contextmanager
 def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
     """The job a command line asks for; its record is written when it ends, well or not."""
     now = datetime.now(UTC)
-    config = load(given["config"], {option: given[flag.strip("-")] for flag, option in FLAGS.items()})
+    config = load(given["config"], {option: given.get(flag.strip("-")) for flag, option in FLAGS.items()})
     asked = tuple(nights(given["date"], given["from"], given["to"], now.date()))
     known = config.clusters.get(cluster, ClusterConfig())
-    where = known.archive if given["archive"] is None else given["archive"]
-    if not where:
-        raise ConfigError(
-            f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
-            f"[clusters.{cluster}] in auditforest.toml"
-        )
+    where = archive_of(cluster, given["archive"], config)
     store = opened(where, config)
-    source = known.source if given["source"] is None else given["source"]
+    source = known.source if given.get("source") is None else given["source"]
     run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
     run = Run(run_id, command, cluster, asked, now, config, source, bool(given.get("bulk")))
     with (
         _recorded(run, store),
+        _named_by_key(cluster, given),
         shown(run_id, cluster, lambda: datetime.now(UTC)) as progress,
         engine(config.parse) as connection,
     ):
         if config.aws.endpoint is not None:
             store.probe()
         yield Job(Archive(store, cluster), connection, config, run, progress)
+
+
+def archive_of(cluster: str, flag: str | None, config: Config) -> str:
+    """Where the archive of a cluster lies.
+
+    Raises:
+        ConfigError: nobody said.
+    """
+    where = config.clusters.get(cluster, ClusterConfig()).archive if flag is None else flag
+    if not where:
+        raise ConfigError(
+            f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
+            f"[clusters.{cluster}] in auditforest.toml{_declared(cluster, config)}"
+        )
+    return where
+
+
+def _declared(cluster: str, config: Config) -> str:
+    """What to say to a name that is not among the declared ones, for it may be misspelled."""
+    if not config.clusters or cluster in config.clusters:
+        return ""
+    return f"; the clusters declared are {', '.join(sorted(config.clusters))}"
+
+
+@contextmanager
+def _named_by_key(cluster: str, given: Mapping[str, Any]) -> Iterator[None]:
+    """What is said of --source is said of the key that holds it, where no flag was given."""
+    try:
+        yield
+    except AuditForestError as error:
+        said = str(error)
+        if given.get("source") is not None or not said.startswith("--source "):
+            raise
+        raise type(error)(f"clusters.{cluster}.source {said.removeprefix('--source ')}") from error
 
 
 @contextmanager

@@ -1,11 +1,37 @@
-"""Keys of the archive's objects: what every store can hold, and nothing that leaves its root."""
+"""Names that S3 and the archive take: keys of objects, buckets, accounts, regions, and what we put beside the tables.
+
+Imports nothing of ours. tests/pipelines/test_store.py asks both stores for keys, test_keys.py for the other names."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
+PROBE: Final = "_probe-if-none-match"
+"""Key of what S3Store.probe leaves in an archive."""
+TEMPORARY: Final = ".tmp-"
+"""How a file's name begins that is being written, or was when its writer was killed."""
+
+ACCOUNT: Final = "[0-9]{12}"
+"""Pattern of an AWS account, without its anchors."""
+REGION: Final = "[a-z0-9-]{1,63}"
+"""Pattern of an AWS region's name, without its anchors."""
+
+BUCKET_EXPECTED: Final = "3 to 63 of lower-case letters, digits, '.' and '-', no two dots in a row and no IP address"
+"""Of a bucket's name, for errors."""
+_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # No segment begins with a dot: that keeps "..", "." and our temporary files out of every store alike
 _SEGMENT = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,254}")
+
+
+def is_bucket(name: str) -> bool:
+    """Whether S3 lets a bucket be called so."""
+    return _BUCKET.fullmatch(name) is not None
+
+
+def is_account(text: str) -> bool:
+    """Whether it is the number of an AWS account."""
+    return re.fullmatch(ACCOUNT, text) is not None
 
 
 def check_key(key: str) -> str:

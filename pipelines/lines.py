@@ -6,17 +6,18 @@ takes apart what is left. Pure; tests/pipelines/test_lines.py holds the truth.""
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipelines.heavy import MAX_VALUES, heavy, lightened
+from pipelines.prefixes import prefixes_of, stamps, without_prefixes
 from pipelines.sources.base import Batch
+from pipelines.wrapped import likely, unwrap
 
 SCHEMA = pa.schema(
     [
@@ -28,27 +29,34 @@ SCHEMA = pa.schema(
         ("raw", pa.bool_()),
         ("cut", pa.bool_()),
         ("logged_ms", pa.int64()),
-        ("inside", pa.bool_()),
+        ("inside", pa.int8()),
+        ("left_out", pa.string()),
+        ("whole_sha256", pa.string()),
     ]
 )
-"""Of the lines handed to the engine. `source` counts the objects of the run; `cut`: the line is what could be saved of
-one cut off; `logged_ms`: when the envelope says that it was logged; `inside`: it stood inside another line."""
+"""Of the lines handed to the engine. `source` counts the objects of the run; `line_bytes`, `line_hash`: of the line as
+it was read; `cut`: the line is what could be saved of one cut off; `logged_ms`: when the envelope says that it was
+logged; `inside`: how many lines it stood in, each within the other; `left_out`: BODY, LINE or null;
+`whole_sha256`: of the line as it was read, hex, where `line` is not that."""
+
+BODY, LINE = "body", "line"
+"""What was not read, as it holds more JSON values than the engine is handed: the request body, or all of the line."""
 
 HASH_BYTES = 16
-_PREFIX_BYTES = 64
-"""More text than this before the first brace is no prefix of a shipper."""
-
 _SLICE_BYTES = 2_000_000
 """Size of one record batch handed to the engine; each is one thread's work."""
 
-_NEWLINE, _RETURN, _BRACE, _SPACE = b"\n\r{ "
+_NEWLINE, _RETURN, _BRACE = b"\n\r{"
+_SIGNS = np.frombuffer(b",[{", np.uint8)
+"""What begins or parts JSON values."""
 
 
 @dataclass(frozen=True)
 class Lines:
     """Lines of one batch that are not blank: text, place in the object, length and hash without the terminator.
 
-    `digests` holds HASH_BYTES for each line, one after the other."""
+    `digests` holds HASH_BYTES for each line, one after the other; `wrapped` says which lines were taken out of others;
+    `left_out` has, by the number of a line, what was left out of it (or null), and its hash where text is missing."""
 
     text: pa.StringArray
     pos: NDArray[np.int64]
@@ -56,6 +64,8 @@ class Lines:
     digests: bytes
     logged_ms: pa.Int64Array | None
     blank: int
+    wrapped: NDArray[np.bool_] | None = None
+    left_out: Mapping[int, tuple[str | None, str | None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pos)
@@ -74,30 +84,74 @@ def lines_of(batch: Batch) -> Lines:
     data, starts = batch.data, split(batch.data)
     pos = batch.offset + (starts[:-1] if batch.starts is None else batch.starts)
     logged = None if batch.times_ms is None else np.asarray(batch.times_ms)
-    if batch.starts is None and _is_wrapped(data):
-        data = b"".join(_unwrapped(line) + b"\n" for line in data.removesuffix(b"\n").split(b"\n"))
-        starts = split(data)
-    prefixes = _prefixes(data, starts)
+    wrapped = np.zeros(len(starts) - 1, np.bool_)
+    if batch.starts is None:
+        data, starts = _unwrapped(data, starts, wrapped)
+    prefixes = prefixes_of(data, starts)
     if prefixes.any():
         if logged is None:
-            logged = _times(data, starts[:-1], prefixes)
-        data, starts = _without(data, starts, prefixes)
+            logged = stamps(data, starts[:-1], prefixes)
+        data, starts = without_prefixes(data, starts, prefixes)
         pos = pos + prefixes
     sizes = _sizes(data, starts)
     firsts, ends = starts[:-1].tolist(), (starts[:-1] + sizes).tolist()
     digests = b"".join([sha256(data[a:b]).digest()[:HASH_BYTES] for a, b in zip(firsts, ends, strict=True)])
     text = pa.StringArray.from_buffers(len(firsts), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data))
     times = None if logged is None else pa.array(logged, pa.int64(), mask=logged <= 0)
-    found = Lines(text, pos, sizes, digests, times, 0)
+    found = _lightened(Lines(text, pos, sizes, digests, times, 0, wrapped, {}))
     blank = sizes == 0
     return _only(found, ~blank, int(blank.sum())) if blank.any() else found
+
+
+def _lightened(lines: Lines) -> Lines:
+    """The lines, those too heavy for the engine without what makes them so."""
+    long = np.flatnonzero(lines.sizes > MAX_VALUES).tolist()
+    texts: dict[int, bytes] = {}
+    left_out: dict[int, tuple[str | None, str | None]] = {}
+    for i in long:
+        line = lines.text[i].as_buffer().to_pybytes()
+        if heavy(line):
+            light = lightened(line)
+            left_out[i] = (LINE, None)
+            if light is not None:
+                texts[i] = light[0]
+                left_out[i] = (BODY if light[1] else None, sha256(line[: lines.sizes[i]]).hexdigest())
+    if not left_out:
+        return lines
+    text = pa.concat_arrays(_exchanged(lines.text, texts)) if texts else lines.text
+    return replace(lines, text=text, left_out=left_out)
+
+
+def _exchanged(text: pa.StringArray, others: Mapping[int, bytes]) -> Iterator[pa.StringArray]:
+    last = 0
+    for i, other in others.items():
+        yield text.slice(last, i - last)
+        yield _texts([other])
+        last = i + 1
+    yield text.slice(last)
+
+
+def _texts(found: Sequence[bytes]) -> pa.StringArray:
+    places = np.concatenate([[0], np.cumsum([len(one) for one in found])]).astype(np.int32)
+    return pa.StringArray.from_buffers(len(found), pa.py_buffer(places), pa.py_buffer(b"".join(found)))
 
 
 def _only(lines: Lines, keep: NDArray[np.bool_], blank: int = 0) -> Lines:
     digests = np.frombuffer(lines.digests, np.uint8).reshape(-1, HASH_BYTES)[keep].tobytes()
     mask = pa.array(keep)
     times = None if lines.logged_ms is None else lines.logged_ms.filter(mask)
-    return Lines(lines.text.filter(mask), lines.pos[keep], lines.sizes[keep], digests, times, lines.blank + blank)
+    nth = np.cumsum(keep) - 1
+    left_out = {int(nth[i]): what for i, what in lines.left_out.items() if keep[i]}
+    return Lines(
+        lines.text.filter(mask),
+        lines.pos[keep],
+        lines.sizes[keep],
+        digests,
+        times,
+        lines.blank + blank,
+        None if lines.wrapped is None else lines.wrapped[keep],
+        left_out,
+    )
 
 
 def without(lines: Lines, known: NDArray[np.bool_]) -> Lines:
@@ -122,11 +176,18 @@ def record_batches(lines: Lines, source: int, raw: bool) -> Iterator[pa.RecordBa
             _all(raw, count),
             _all(False, count),
             pa.nulls(count, pa.int64()) if lines.logged_ms is None else lines.logged_ms,
-            _all(False, count),
+            pa.array(np.zeros(count, np.int8) if lines.wrapped is None else lines.wrapped.astype(np.int8)),
+            *_left_out([lines.left_out.get(i, (None, None)) for i in range(count)] if lines.left_out else [], count),
         ],
         schema=SCHEMA,
     )
     yield from _cut(whole, lines.sizes)
+
+
+def _left_out(found: Sequence[tuple[str | None, str | None]], count: int) -> tuple[pa.StringArray, pa.StringArray]:
+    if not found:
+        return pa.nulls(count, pa.string()), pa.nulls(count, pa.string())
+    return pa.array([what for what, _ in found], pa.string()), pa.array([sha for _, sha in found], pa.string())
 
 
 def _all(value: bool, count: int) -> pa.BooleanArray:
@@ -137,7 +198,26 @@ def _cut(whole: pa.RecordBatch, sizes: NDArray[np.int32]) -> Iterator[pa.RecordB
     share = np.cumsum(sizes, dtype=np.int64) // _SLICE_BYTES
     edges = [0, *(np.flatnonzero(np.diff(share)) + 1).tolist(), len(sizes)]
     for a, b in itertools.pairwise(edges):
-        yield whole.slice(a, b - a)
+        yield from _of_few_values(whole.slice(a, b - a))
+
+
+def _of_few_values(some: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The lines in batches of MAX_VALUES each, or of one line that is not read."""
+    text = some["line"]
+    _, places, data = (buffer if buffer is not None else pa.py_buffer(bytes(4)) for buffer in text.buffers())
+    offsets = np.frombuffer(places, np.int32)[text.offset : text.offset + len(text) + 1].astype(np.int64)
+    view = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    if sum(int(np.count_nonzero(view == sign)) for sign in _SIGNS) <= MAX_VALUES:
+        yield some
+        return
+    signs = np.cumsum(np.isin(view, _SIGNS), dtype=np.int64)
+    ends = np.concatenate([[0], signs])[offsets[1:] - offsets[0]]
+    first = before = 0
+    for i, end in enumerate(ends.tolist()):
+        if end - before > MAX_VALUES and i > first:
+            yield some.slice(first, i - first)
+            first, before = i, int(ends[i - 1])
+    yield some.slice(first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,24 +231,42 @@ class Inner:
     raw: bool
     cut: bool
     logged_ms: int | None
-    inside: bool
+    inside: int
+    left_out: str | None = None
 
 
-def inner_batch(found: Sequence[Inner]) -> pa.RecordBatch:
-    """Events taken out of bad lines, as the engine reads them."""
-    text = np.concatenate([[0], np.cumsum([len(i.parsed) for i in found])]).astype(np.int32)
-    data = pa.py_buffer(b"".join(i.parsed for i in found))
+def inner_batches(found: Sequence[Inner]) -> Iterator[pa.RecordBatch]:
+    """Events taken out of bad lines, as the engine reads them, cut so that it can hold them."""
+    if found:
+        yield from _cut(_inner_batch(found), np.array([len(one.parsed) for one in found], np.int32))
+
+
+def _light(one: Inner) -> Inner:
+    if not heavy(one.parsed):
+        return one
+    light = lightened(one.parsed)
+    if light is None:
+        return replace(one, left_out=LINE)
+    return replace(one, parsed=light[0], left_out=BODY if light[1] else one.left_out)
+
+
+def _inner_batch(found: Sequence[Inner]) -> pa.RecordBatch:
+    """Events taken out of bad lines, none of them too heavy for the engine by itself."""
+    found = [_light(one) for one in found]
+    hashes = [sha256(i.line).hexdigest() for i in found]
     return pa.record_batch(
         [
             pa.array([i.source for i in found], pa.int32()),
             pa.array([i.pos for i in found], pa.int64()),
-            pa.StringArray.from_buffers(len(found), pa.py_buffer(text), data),
+            _texts([i.parsed for i in found]),
             pa.array([len(i.line) for i in found], pa.int32()),
-            pa.array([sha256(i.line).hexdigest()[: 2 * HASH_BYTES] for i in found], pa.string()),
+            pa.array([digest[: 2 * HASH_BYTES] for digest in hashes], pa.string()),
             pa.array([i.raw for i in found]),
             pa.array([i.cut for i in found]),
             pa.array([i.logged_ms for i in found], pa.int64()),
-            pa.array([i.inside for i in found]),
+            pa.array([i.inside for i in found], pa.int8()),
+            pa.array([i.left_out for i in found], pa.string()),
+            pa.array([None if i.parsed == i.line else h for i, h in zip(found, hashes, strict=True)], pa.string()),
         ],
         schema=SCHEMA,
     )
@@ -186,79 +284,30 @@ def _sizes(data: bytes, starts: NDArray[np.int64]) -> NDArray[np.int32]:
         sizes = sizes - ended
 
 
-def _prefixes(data: bytes, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Length of what stands before the first brace of each line, where that is a shipper's prefix; else 0."""
+_PLAIN = np.frombuffer(b'{"kind"', np.uint8)
+"""How the API server begins an event; such lines are not looked at one by one."""
+
+
+def _unwrapped(data: bytes, starts: NDArray[np.int64], wrapped: NDArray[np.bool_]) -> tuple[bytes, NDArray[np.int64]]:
+    """The lines, those of a shipper's wrapper taken out of it, and where they then start; notes which in `wrapped`.
+
+    Only where that is cheap: salvage.py finds the others one by one, with the same result."""
     view = np.frombuffer(data, np.uint8)
-    firsts = starts[:-1]
-    found = np.zeros(len(firsts), np.int64)
-    other = np.flatnonzero(view[firsts] != _BRACE) if len(data) else np.empty(0, np.int64)
-    # shippers begin with a time
-    other = other[(view[firsts[other]] >= ord("0")) & (view[firsts[other]] <= ord("9"))]
-    if not len(other):
-        return found
-    braces = np.flatnonzero(view == _BRACE)
-    nth = np.searchsorted(braces, firsts[other])
-    has = nth < len(braces)
-    brace = braces[np.minimum(nth, len(braces) - 1)] if len(braces) else np.zeros(len(other), np.int64)
-    length = brace - firsts[other]
-    good = has & (length <= _PREFIX_BYTES) & (brace < starts[other + 1])
-    good[good] = view[brace[good] - 1] == _SPACE
-    found[other[good]] = length[good]
-    return found
-
-
-def _without(data: bytes, starts: NDArray[np.int64], prefixes: NDArray[np.int64]) -> tuple[bytes, NDArray[np.int64]]:
-    """The lines without their prefixes, and where they then start."""
-    edges = np.zeros(len(data) + 1, np.int8)
-    has = prefixes > 0
-    edges[starts[:-1][has]] += 1
-    edges[(starts[:-1] + prefixes)[has]] -= 1
-    kept = np.frombuffer(data, np.uint8)[np.cumsum(edges[:-1], dtype=np.int8) == 0]
-    return kept.tobytes(), starts - np.concatenate([[0], np.cumsum(prefixes)])
-
-
-def _times(data: bytes, starts: NDArray[np.int64], prefixes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Milliseconds of the time each prefix begins with; 0 where it begins with none that has a zone."""
-    times = np.zeros(len(starts), np.int64)
-    for i in np.flatnonzero(prefixes).tolist():
-        times[i] = _ms(data[starts[i] : starts[i] + prefixes[i]].partition(b" ")[0])
-    return times
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _ms(stamp: bytes) -> int:
-    try:
-        found = datetime.fromisoformat(stamp.decode())
-    except ValueError:
-        return 0
-    return 0 if found.tzinfo is None else (found - _EPOCH) // timedelta(milliseconds=1)
-
-
-_WRAPPERS = ("log", "message")
-"""Keys under which Fluent Bit and its like put a whole line as text."""
-
-
-def _is_wrapped(data: bytes) -> bool:
-    """Does the first line carry an event as text? Others are told one by one when they turn out to be no event."""
-    first = data[: data.find(b"\n") + 1]
-    return unwrap(first) is not None if any(f'"{key}"'.encode() in first[:4096] for key in _WRAPPERS) else False
-
-
-def _unwrapped(line: bytes) -> bytes:
-    inner = unwrap(line)
-    return line if inner is None else inner
-
-
-def unwrap(line: bytes) -> bytes | None:
-    """The line that a JSON object holds as text under `log` or `message`; None for anything else."""
-    try:
-        found = json.loads(line)
-        if not isinstance(found, dict) or "auditID" in found:
-            return None
-        text = next((found[k] for k in _WRAPPERS if isinstance(found.get(k), str)), None)
-        # a lone surrogate is no text; the line stays as it is, and is told to be no event
-        return None if text is None else text.rstrip("\r\n").replace("\n", " ").encode()
-    except (ValueError, RecursionError):
-        return None
+    firsts, sizes = starts[:-1], np.diff(starts)
+    maybe = (sizes > len(_PLAIN)) & (sizes <= MAX_VALUES)
+    maybe[maybe] = view[firsts[maybe]] == _BRACE
+    at = np.flatnonzero(maybe)
+    maybe[at] = (view[firsts[at][:, None] + np.arange(len(_PLAIN))] != _PLAIN).any(axis=1)
+    inner: dict[int, bytes] = {}
+    for i in np.flatnonzero(maybe).tolist():
+        line = data[starts[i] : starts[i + 1]]
+        found = unwrap(line) if likely(line) else None
+        if found is not None and found[1]:
+            inner[i] = found[0]
+    if not inner:
+        return data, starts
+    wrapped[list(inner)] = True
+    edges = starts.tolist()
+    pieces = [inner[i] + b"\n" if i in inner else data[a:b] for i, (a, b) in enumerate(itertools.pairwise(edges))]
+    # a line stays one line, so each has its place
+    return b"".join(pieces), np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
 import duckdb
+import pyarrow.parquet as pq
 
-from pipelines.archive import EVENTS, RANKING, Archive, Derived
+from pipelines.archive import EVENTS, QUARANTINE, RANKING, Archive, Derived
+from pipelines.commits import folder
 from pipelines.config import Config
-from pipelines.errors import DataError, EmptyNightError
+from pipelines.errors import DataError, EmptyNightError, OrderError, RetryError
 from pipelines.progress import Progress
 from pipelines.runs import Run
+from pipelines.sources.files import ENDINGS
 from pipelines.sources.opening import Asked, open_source
 from pipelines.stages.export import Exported, export
 from pipelines.stages.features import features
-from pipelines.stages.report import Published, report
+from pipelines.stages.report import Published, report, reported
 from pipelines.stages.score import score
+
+_ROUNDS = 5
+_NAMED = 5
+"""So many of a list are named in a message."""
 
 
 def run_export(
@@ -33,17 +42,58 @@ def run_export(
     opened, late = open_source(source, asked)
     done = export(archive, engine, opened, run.nights, late, progress.update, source)
     run.exported(done)
-    _refuse_damaged(done, source, run.config.export.quarantined_percent)
+    _refuse_damaged(archive, done, source, run.config.export.quarantined_percent)
     return done
 
 
-def _refuse_damaged(done: Exported, source: str, allowed: int) -> None:
-    if 100 * done.bad > allowed * done.read:
-        raise DataError(
-            f"--source {source}: {done.bad} of {done.read} lines are no audit events, more than {allowed} %; the "
-            "others are archived, nothing was ranked. See the table quarantine for what they are; mend what ships the "
-            "log, or raise quarantined_percent under [export]"
-        )
+def _refuse_damaged(archive: Archive, done: Exported, source: str, allowed: int) -> None:
+    bad, lines = _judged(done)
+    if 100 * bad <= allowed * lines:
+        return
+    known = f" ({done.read - lines} more were archived or filed before)" if lines < done.read else ""
+    raise DataError(
+        f"--source {source}: {bad} of {lines} lines are no audit events, more than {allowed} %{known}; the others are "
+        f"archived, nothing was ranked. {_first_bad(archive, done)}; mend what ships the log, or raise "
+        "quarantined_percent under [export]"
+    )
+
+
+def _judged(done: Exported) -> tuple[int, int]:
+    """Bad lines and lines that are new to this run or of its nights: a folder that grows shows its old ones for ever.
+
+    Those of its nights were met by an earlier run of the same nights: to run again makes no bad night good.
+    """
+    ended, nights = done.ended.values(), [commit.counts for commit in done.commits.values() if commit is not None]
+    filed, known = sum(e.quarantined for e in ended), sum(e.duplicate for e in ended)
+    bad = min(done.bad - filed, max(0, sum(c.quarantined for c in nights) - filed))
+    added = filed + sum(e.archived for e in ended)
+    lines = min(known, max(0, sum(c.archived + c.quarantined for c in nights) - added))
+    return filed + bad, done.read - known + max(lines, bad)
+
+
+def _first_bad(archive: Archive, done: Exported) -> str:
+    """Which line is the first bad one, and where all of them are filed."""
+    filed = {name for name, ended in done.ended.items() if ended.quarantined}
+    for night in done.commits:
+        first = _first_of(archive, night, filed or done.ended.keys())
+        if first is not None:
+            where = f"{archive.store.url}/{folder(QUARANTINE, archive.cluster, night)}"
+            return f"The first: {first}; all are filed in {where}"
+    return "They are filed in the table quarantine"
+
+
+def _first_of(archive: Archive, night: date, sources: Collection[str]) -> str | None:
+    """The first bad line of these source objects in the newest part of a night's quarantine that holds one."""
+    commit = archive.newest(QUARANTINE, night)
+    if commit is None:
+        return None
+    for part in reversed(commit.parts):
+        with archive.files(replace(commit, parts=(part,))) as (path,), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(1000, columns=["source", "byte_offset", "reason"]):
+                for row in batch.to_pylist():
+                    if row["source"] in sources:
+                        return f"{row['source']} at byte {row['byte_offset']}, {row['reason']}"
+    return None
 
 
 def run_features(
@@ -106,27 +156,47 @@ def run_all(
 def _ranked(
     archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, config: Config, run: Run, progress: Progress
 ) -> Published:
-    """The three later stages of one night, begun again where another run added events to it meanwhile."""
-    for last in (False, False, True):
-        counted = run_features(archive, engine, night, config, run, progress)
-        try:
+    """The three later stages of one night, begun again where another run changed it or its history meanwhile.
+
+    Raises:
+        RetryError: others did so time after time.
+    """
+    for _ in range(_ROUNDS):
+        run_features(archive, engine, night, config, run, progress)
+        with suppress(OrderError):
             run_score(archive, engine, night, config, run, progress)
-            return run_report(archive, night, run, progress)
-        except DataError:
+            made = run_report(archive, night, run, progress)
             newest = archive.newest(EVENTS, night)
-            if last or newest is None or newest.generation == counted.meta["generation"]:
-                raise
-    raise AssertionError("the last round returns or raises")
+            if newest is not None and newest.generation == made.night.generation:
+                return made
+    raise RetryError(
+        f"{archive.store.url}: {archive.cluster}, {night}: other runs changed its events or its history while it was "
+        f"ranked, {_ROUNDS} times; nothing is damaged, run again when they have ended"
+    )
 
 
 def behind(archive: Archive, nights: Sequence[date]) -> list[date]:
-    """Of these nights those that were ranked before their newest events came in, by this run or one that failed."""
+    """Of these nights the ranked ones whose ranking or report is older than their events, whichever run ended early."""
     found = []
     for night in nights:
         ranking, commit = archive.derived(RANKING, night), archive.newest(EVENTS, night)
-        if ranking is not None and commit is not None and ranking.meta["generation"] != commit.generation:
-            found.append(night)
+        if ranking is not None and commit is not None:
+            generations = {ranking.meta["generation"], reported(archive, night)}
+            if generations != {commit.generation}:
+                found.append(night)
     return found
+
+
+def passed_over(source: str, ignored: Sequence[str]) -> str | None:
+    """Which files of a folder were not read, and why; None where there is none."""
+    # of objects in S3 only empty ones are passed over so
+    if not ignored or source.startswith("s3://"):
+        return None
+    endings = ", ".join(ENDINGS)
+    return (
+        f"{_listed(ignored)} passed over: of a folder, files that end in {endings} are read (packed, too); to read "
+        "another, name it or a glob"
+    )
 
 
 def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
@@ -139,10 +209,10 @@ def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
         raise EmptyNightError(
             f"--source {source}: no audit event of {archive.cluster} for {_listed(done.empty)}; the source covers "
             f"{done.covers}. Check the dates and that audit logging was on; nothing was archived for them"
-            + "".join(f". {notice}" for notice in done.notices)
+            + "".join(f". {notice}" for notice in (*done.notices, passed_over(source, done.ignored)) if notice)
         )
 
 
-def _listed(nights: Sequence[date]) -> str:
-    shown = ", ".join(n.isoformat() for n in nights[:5])
-    return shown if len(nights) <= 5 else f"{shown} and {len(nights) - 5} more"
+def _listed(things: Sequence[object]) -> str:
+    shown = ", ".join(map(str, things[:_NAMED]))
+    return shown if len(things) <= _NAMED else f"{shown} and {len(things) - _NAMED} more"

@@ -124,7 +124,7 @@ def decode(body: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
             raise ValueError("its checksum is another")
         table = pq.read_table(BytesIO(body))
         meta = json.loads((table.schema.metadata or {})[_META])
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError) as error:
         raise DataError(
             f"{where}: not a whole table of this archive ({' '.join(str(error).split())[:200]}); "
             "delete the object and run the night again"

@@ -16,9 +16,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.body_facts import body_steps, facts
+from pipelines.body_facts import body_steps, facts, reads_body
 from pipelines.events import AUTHORISED, COLUMNS, DAY, EVENT, NAMES
-from pipelines.lines import SCHEMA, Inner, inner_batch, lines_of, record_batches
+from pipelines.lines import BODY, LINE, SCHEMA, Inner, inner_batches, lines_of, record_batches
 from pipelines.salvage import BadLine, saved
 from pipelines.sources.base import Batch
 
@@ -79,11 +79,20 @@ def reading(nights: Sequence[date] | None) -> str:
         nights: whose events are read; None reads all.
     """
     listed = "true" if nights is None else f"{DAY} IN ({', '.join(f'DATE {n.isoformat()!r}' for n in nights)})"
-    stage_ts = next(c.sql for c in COLUMNS if c.name == "stage_ts")
-    columns = ", ".join(f"{'stage_ts' if c.name == 'stage_ts' else c.sql} AS {c.name}" for c in COLUMNS if not c.late)
+    # a body of too many values is missed only where a fact would be read from it
+    missed = f"left_out = '{BODY}' AND ({reads_body()})"
+    truncated, stage_ts = (next(c.sql for c in COLUMNS if c.name == name) for name in ("truncated", "stage_ts"))
+    sql = {
+        "truncated": f"CASE WHEN {missed} THEN coalesce({truncated}, 'bodies') ELSE {truncated} END",
+        "stage_ts": "stage_ts",
+    }
+    columns = ", ".join(f"{sql.get(c.name, c.sql)} AS {c.name}" for c in COLUMNS if not c.late)
     # what describes a bad line; null for the others
     bad = ", ".join(f"CASE WHEN NOT good THEN {name} END AS {name}" for name in BAD if name not in _OF_ALL)
-    relation = f"(SELECT *, CASE WHEN json_valid(line) THEN json_transform(line, '{EVENT}') END AS e FROM lines)"
+    relation = (
+        f"(SELECT *, CASE WHEN left_out = '{LINE}' THEN NULL WHEN json_valid(line) "
+        f"THEN json_transform(line, '{EVENT}') END AS e FROM lines)"
+    )
     for step in (
         f"e.auditID IS NOT NULL AS has_id, {stage_ts} AS stage_ts, stage_ts IS NOT NULL AS has_time",
         # valid JSON that starts with a brace is an object; asking its type would read the line once more
@@ -131,15 +140,15 @@ def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
     blank = found.blank
     rows: list[pa.Table] = []
     refused: list[dict[str, object]] = []
-    waiting: Iterable[pa.RecordBatch] = record_batches(found, 0, batch.raw)
-    while waiting:
+    waiting = list(record_batches(found, 0, batch.raw))
+    while waiting or not rows:
         read = _read(engine, waiting)
         good = read["night"].is_valid()
         rows.append(read.filter(good).select(["pos", *NAMES]))
         inner: list[Inner] = []
         for bad in bad_lines(read.filter(read["night"].is_null()).to_batches()):
             blank += refuse_or_save(bad, inner.extend, refused.append, batch.source)
-        waiting = [inner_batch(inner)] if inner else []
+        waiting = list(inner_batches(inner))
     whole = pa.concat_tables(rows).sort_by("pos")
     return Parsed(whole, pa.Table.from_pylist(sorted(refused, key=_place), QUARANTINE), blank)
 
@@ -149,11 +158,14 @@ def _place(entry: dict[str, Any]) -> int:
 
 
 def _read(engine: duckdb.DuckDBPyConnection, lines: Iterable[pa.RecordBatch]) -> pa.Table:
-    engine.register("lines", pa.Table.from_batches(lines, SCHEMA))
+    engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, iter(lines)))
     try:
-        return engine.sql(settled(f"({reading(None)})", "night", *BAD)).to_arrow_table()
+        # on its own: what settles the rows names them twice
+        engine.register("early", engine.sql(reading(None)).to_arrow_table())
+        return engine.sql(settled("early", "night", *BAD)).to_arrow_table()
     finally:
         engine.unregister("lines")
+        engine.unregister("early")
 
 
 def bad_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[BadLine]:
@@ -176,7 +188,10 @@ def refuse_or_save(
         return 1
     inner = saved(bad)
     if inner is None:
-        refuse(quarantined(source, bad.pos, bad.line, bad.reason))
+        row = quarantined(source, bad.pos, bad.line, bad.reason)
+        if bad.whole_sha256 is not None:
+            row |= {"length": bad.line_bytes, "sha256": bad.whole_sha256}
+        refuse(row)
     else:
         save(inner)
     return 0

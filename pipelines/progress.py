@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
-from rich.text import Text
 
 from pipelines.report.text import clip, visible
 
@@ -30,6 +30,22 @@ class Progress(Protocol):
         """Results are about to be printed; the next stage shows again."""
 
 
+@contextmanager
+def told() -> Iterator[None]:
+    """What cannot be told on stderr, for its device is full or its reader has left, ends no run."""
+    try:
+        yield
+    except OSError:
+        silenced(sys.stderr)
+
+
+def silenced(stream: TextIO) -> None:
+    """Let a stream that takes no more go nowhere, or the interpreter would fail once more when it flushes it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 class _Lines:
     """One JSON line for each stage; ASCII only, never content of the log."""
 
@@ -41,7 +57,8 @@ class _Lines:
         line = {"time": self._now().isoformat(timespec="seconds"), **self._fixed, "stage": name}
         if night is not None:
             line["night"] = night.isoformat()
-        sys.stderr.write(json.dumps(line) + "\n")
+        with told():
+            sys.stderr.write(json.dumps(line) + "\n")
 
     def update(self, text: str, share: float) -> None:
         """Too fine for a log."""
@@ -80,4 +97,5 @@ def shown(run_id: str, cluster: str, now: Callable[[], datetime]) -> Iterator[Pr
 
 def complain(message: str) -> None:
     """One line of error on stderr, safe for a terminal."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(Text("auditforest: " + visible(message)))
+    with told():
+        sys.stderr.write(f"auditforest: {visible(message)}\n")

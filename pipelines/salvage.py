@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from json.decoder import scanstring  # type: ignore[attr-defined]
 
-from pipelines.lines import Inner, unwrap
+from pipelines.heavy import lightened
+from pipelines.lines import LINE, Inner
 from pipelines.lists import apart
+from pipelines.prefixes import cleared
+from pipelines.wrapped import MOST, unwrap
 
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -23,7 +26,9 @@ _BODIES = ("requestObject", "responseObject")
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that became no row, and what is known of it."""
+    """A line that became no row, and what is known of it.
+
+    `line` is what the engine was handed; the last two tell of the line as it was read, where that is another."""
 
     source: int
     pos: int
@@ -34,14 +39,19 @@ class BadLine:
     raw: bool
     cut: bool
     logged_ms: int | None
-    inside: bool
+    inside: int
+    left_out: str | None = None
+    line_bytes: int | None = None
+    whole_sha256: str | None = None
 
     @property
     def reason(self) -> str:
         """Why it became no row, for quarantine."""
-        return ("in a list: " if self.inside else "") + self._reason()
+        return ("inside another line: " if self.inside else "") + self._reason()
 
     def _reason(self) -> str:
+        if self.left_out == LINE and self.line.lstrip()[:1] == b"{":
+            return "more JSON values than are read, and not in a body"
         if not self.is_object:
             return "cut off by the sender" if self.line.rstrip().endswith(_MARK) else "not a JSON object"
         if b'"properties"' in self.line and b'"category"' in self.line:
@@ -55,15 +65,40 @@ def saved(bad: BadLine) -> list[Inner] | None:
     if bad.cut:
         return None
     as_it_is = Inner(bad.source, bad.pos, bad.line, bad.line, bad.raw, False, bad.logged_ms, bad.inside)
-    if not bad.inside:
+    if bad.inside < MOST:
         parts = apart(bad.line)
         if parts is not None:
-            return [replace(as_it_is, pos=bad.pos + at, line=one, parsed=one, inside=True) for at, one in parts]
+            return [_inner(as_it_is, at, one) for at, one in parts]
+        found = unwrap(bad.line) if bad.is_object or bad.left_out == LINE else None
+        if found is not None:
+            return [_taken_out(as_it_is, *found)]
     if bad.is_object:
-        inner = None if bad.inside else unwrap(bad.line)
-        return None if inner is None else [replace(as_it_is, line=inner, parsed=inner, inside=True)]
-    mended = repaired(bad.line, dated=bad.logged_ms is not None)
+        return None
+    mended = _mended(bad)
     return None if mended is None else [replace(as_it_is, parsed=mended, cut=True)]
+
+
+def _inner(outer: Inner, at: int, line: bytes) -> Inner:
+    return replace(outer, pos=outer.pos + at, line=line, parsed=line, inside=outer.inside + 1)
+
+
+def _taken_out(outer: Inner, line: bytes, as_text: bool) -> Inner:
+    """The line that a wrapper held, cleared of a prefix as any line is."""
+    length, prefix_ms = cleared(line)
+    found = _inner(outer, length, line[length:])
+    at_ms = outer.logged_ms if outer.logged_ms is not None or prefix_ms <= 0 else prefix_ms
+    return replace(found, raw=outer.raw and as_text, logged_ms=at_ms)
+
+
+def _mended(bad: BadLine) -> bytes | None:
+    line = bad.line
+    if bad.left_out == LINE:
+        light = lightened(line, cut=True)
+        if light is None:
+            return None
+        # as it was: without its end
+        line = light[0][:-1] + b","
+    return repaired(line, dated=bad.logged_ms is not None)
 
 
 def repaired(line: bytes, dated: bool = False) -> bytes | None:

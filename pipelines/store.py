@@ -14,10 +14,9 @@ from typing import IO, Protocol
 
 from pipelines.disk import disk, files_under, new_file, same, written_beside
 from pipelines.errors import ConfigError
-from pipelines.keys import check_key, check_prefix, is_key
+from pipelines.keys import BUCKET_EXPECTED, check_key, check_prefix, is_account, is_bucket, is_key
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-_BUCKET = re.compile(r"(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -184,7 +183,7 @@ def open_store(
     if not archive.startswith("s3://"):
         raise ConfigError(f"archive: a name in {scheme[1]}: found; a folder or s3://bucket/prefix expected")
     bucket, prefix = _bucket_and_prefix(archive)
-    if expected_bucket_owner is not None and not re.fullmatch(r"\d{12}", expected_bucket_owner):
+    if expected_bucket_owner is not None and not is_account(expected_bucket_owner):
         raise ConfigError(f"{archive}: bucket owner {expected_bucket_owner!r} found; an account of 12 digits expected")
     # Here and not above: a night in a folder never loads boto3
     from pipelines.aws import s3, session
@@ -196,10 +195,8 @@ def open_store(
 def _bucket_and_prefix(archive: str) -> tuple[str, str]:
     bucket, _, prefix = archive.removeprefix("s3://").partition("/")
     prefix = prefix.removesuffix("/")
-    if not _BUCKET.fullmatch(bucket):
-        raise ConfigError(
-            f"archive: bucket {bucket!r} found; 3 to 63 of lower-case letters, digits, '.' and '-' expected"
-        )
+    if not is_bucket(bucket):
+        raise ConfigError(f"archive: bucket {bucket!r} found; {BUCKET_EXPECTED} expected")
     if prefix and not is_key(prefix):
         raise ConfigError(
             f"archive: prefix {prefix!r} found; segments of letters, digits and '._=-' that begin with no dot, "

@@ -18,6 +18,8 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from loopback import running
+
 AUDIT_STREAM = "kube-apiserver-audit-0a1b"
 JSON_TYPE = "application/x-amz-json-1.1"
 
@@ -264,15 +266,8 @@ def logs_server() -> Iterator[tuple[str, FakeLogs]]:
         def handle_error(self, *_: object) -> None:
             """A client that goes away is what some tests want."""
 
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", fake
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(Server(("127.0.0.1", 0), Handler)) as url:
+        yield url, fake
 
 
 FOR_EVER = math.inf

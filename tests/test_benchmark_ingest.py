@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from builders import event, lines
 
-from benchmarks import corpus
+from benchmarks import corpus, row_loop
 from pipelines.archive import Archive
 from pipelines.body_facts import FACTS
 from pipelines.config import ParseConfig

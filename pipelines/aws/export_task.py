@@ -73,20 +73,34 @@ def run(logs: Any, task: Task, *, deadline_s: float, pause: Callable[[float], No
 
     Args:
         task: its name is its own, no other task of the account is called so.
-        deadline_s: for the whole of it, waiting for another task of the account included; a task that has not
-            ended by then is cancelled.
+        deadline_s: for the whole of it, waiting for another task of the account included. A task that has not
+            ended by then, or when the run is interrupted, is cancelled: the next run would wait for it.
     Raises:
         AwsError: the task is refused, fails, is cancelled or does not end in time.
     """
     calls, deadline = Guarded(logs, pause=pause), clock() + deadline_s
-    task_id = _made(calls, task, _Waits(deadline, pause, clock))
-    where = f"{task.where}, task {task_id}"
-    code, message = _ended(calls, where, task_id, _Waits(deadline, pause, clock))
+    task_id = ""
+    try:
+        task_id = _made(calls, task, _Waits(deadline, pause, clock))
+        where = f"{task.where}, task {task_id}"
+        code, message = _ended(calls, where, task_id, _Waits(deadline, pause, clock))
+    except BaseException as error:
+        # an error of ours before there is an id has looked for the task already
+        if task_id or not isinstance(error, AuditForestError):
+            _cancel(calls, task, task_id)
+        raise
     if code == "FAILED":
         raise AwsError(f"{where}: failed ({message}); {_policy(calls)}, then run again")
     if code == "CANCELLED":
         raise AwsError(f"{where}: cancelled by somebody ({message}); run again")
     return task_id
+
+
+def _cancel(calls: Guarded, task: Task, task_id: str) -> None:
+    """Tells the task to stop, as far as the service can be reached."""
+    with suppress(AuditForestError):
+        if found := task_id or _find(calls, task):
+            calls.call("cancel_export_task", task.where, taskId=found)
 
 
 def _made(calls: Guarded, task: Task, waits: _Waits) -> str:
@@ -148,8 +162,6 @@ def _ended(calls: Guarded, where: str, task_id: str, waits: _Waits) -> tuple[str
         if code in _ENDED:
             return code, message
         if not waits.wait():
-            with suppress(AuditForestError):
-                calls.call("cancel_export_task", where, taskId=task_id)
             raise AwsError(f"{where}: not ended in time (status {code}), so it was told to stop; {_LONGER}")
 
 

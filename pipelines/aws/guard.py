@@ -22,12 +22,7 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "describe_cluster": ("cluster",),
     "describe_export_tasks": ("exportTasks",),
     "describe_log_groups": ("logGroups",),
-    "describe_log_streams": ("logStreams",),
     "filter_log_events": ("events",),
-    "get_log_events": ("events", "nextForwardToken"),
-    "get_query_results": ("status", "results"),
-    "start_query": ("queryId",),
-    "stop_query": ("success",),
 }
 """Operation -> keys that a whole answer holds; another operation cannot be called."""
 
@@ -124,7 +119,7 @@ class Guarded:
         service = self._client.meta.service_model.service_name
         return {
             "AccessDeniedException": f"let the role {service}:{self._action(operation)}",
-            "LimitExceededException": "wait for the other task or query to end, then run again",
+            "LimitExceededException": "wait for the other task to end, then run again",
             "ResourceNotFoundException": "check its name, the account and the region",
             "ServiceUnavailableException": "run again later",
             "UnrecognizedClientException": "check the access key and its account",

@@ -28,7 +28,6 @@ _PROGRESS_BYTES = 1 << 20
 _CUT = (HTTPClientError, IncompleteReadError, HTTPError)
 _LISTED = ("Key", "Size", "ETag", "LastModified")
 _MENDS = {
-    "NoSuchBucket": "correct the name of the bucket",
     "AccessDenied": (
         "let the role s3:ListBucket on the bucket, s3:GetObject on the prefix and kms:Decrypt on its key; a bucket of "
         "another account than the expected owner is refused as well"

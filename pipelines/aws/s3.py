@@ -20,7 +20,7 @@ from pipelines.aws.arrival import Arrival, TornError
 from pipelines.aws.session import BROKEN, explained
 from pipelines.disk import new_file
 from pipelines.errors import AwsError, ConfigError, DataError
-from pipelines.keys import check_key, check_prefix, is_key
+from pipelines.keys import PROBE, check_key, check_prefix, is_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,7 +29,6 @@ _ROUNDS = 6
 _FIRST_PAUSE_S = 0.1
 _CHUNK = 1 << 20
 _OK, _CONFLICT, _PRECONDITION_FAILED, _RANGE_UNSATISFIABLE = 200, 409, 412, 416
-_PROBE = "_probe-if-none-match"
 _PROBES = (b"One of two objects written", b"The other of two objects written")
 _TORN = (IncompleteReadError, ResponseStreamingError, FlexibleChecksumError, *BROKEN)
 _MENDS = {
@@ -140,7 +139,7 @@ class S3Store:
         return digest
 
     def probe(self) -> None:
-        where = self._where(_PROBE)
+        where = self._where(PROBE)
         with explained(where, _MENDS):
             # One fixed key: nothing here may delete, so a key for each run would litter the archive
             answers = [self._clear_answer(body) for body in _PROBES]
@@ -154,7 +153,7 @@ class S3Store:
 
     def _clear_answer(self, body: bytes) -> int | None:
         for _ in self._rounds():
-            answer = self._answer(_PROBE, body, IfNoneMatch="*")
+            answer = self._answer(PROBE, body, IfNoneMatch="*")
             if answer is not None:
                 return answer
         return None

@@ -38,8 +38,13 @@ BROKEN = (HTTPError, ResponseParserError)
 
 _RENEW = "renew the credentials, then run again"
 _LATER = "run again later"
-_REGION = "set the region the resource lies in"
+_SET_REGION = "set region under [aws] or [clusters.NAME] in auditforest.toml"
+_REGION = f"{_SET_REGION} to the one the resource lies in"
+_USAGE_CODES = ("NoSuchBucket", "InvalidBucketName")
+"""Refusals that no retry mends: a name in the configuration is wrong."""
 _MENDS = {
+    "NoSuchBucket": "create the bucket, or correct its name",
+    "InvalidBucketName": "correct the bucket's name",
     "AccessDenied": "let the role do this",
     "AccessDeniedException": "let the role do this",
     "ExpiredToken": _RENEW,
@@ -95,7 +100,7 @@ def client(
         try:
             session = boto3.session.Session(region_name=region)
             if session.region_name is None:
-                raise ConfigError(f"{service}: no region found; set it in the configuration or AWS_DEFAULT_REGION")
+                raise ConfigError(f"{service}: no region found; {_SET_REGION}, or AWS_DEFAULT_REGION")
             if session.get_credentials() is None:
                 raise botocore_errors.NoCredentialsError
             if role is not None:
@@ -178,13 +183,14 @@ def explained(where: str, mends: Mapping[str, str] | None = None) -> Iterator[No
         where: what was asked, as a person would name it.
         mends: error code -> what mends it, for codes that mean more here than elsewhere.
     Raises:
-        ConfigError: credentials or settings are missing or unusable.
+        ConfigError: credentials or settings are missing or unusable, or there is no such bucket.
         AwsError: the service did not answer, or refused.
     """
     try:
         yield
     except ClientError as error:
-        raise AwsError(_refusal(where, error, {**_MENDS, **(mends or {})})) from error
+        told = ConfigError if error.response["Error"].get("Code") in _USAGE_CODES else AwsError
+        raise told(_refusal(where, error, {**_MENDS, **(mends or {})})) from error
     except _USAGE as error:
         raise ConfigError(
             f"{where}: {_line(error)}; give this job a role (EKS Pod Identity, IRSA) or a profile, and a region"

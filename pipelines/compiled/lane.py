@@ -6,7 +6,7 @@ Pure. tests/pipelines/test_compiled_lane.py compares with the SQL, row by row.""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -19,7 +19,7 @@ from pipelines.compiled.fields import ALWAYS_NULL, COLUMN_OF, FIELDS, Field, Kin
 from pipelines.compiled.rows import AS_FOUND, NUMBERED, NUMBERED_IF_NOT_EMPTY, Found, fill
 from pipelines.compiled.scan import NOTHING
 from pipelines.events import COLUMNS
-from pipelines.lines import HASH_BYTES, Lines
+from pipelines.lines import HASH_BYTES, Lines, without
 from pipelines.parse import EARLY
 
 Longs = NDArray[np.int64]
@@ -60,6 +60,8 @@ def extract(lines: Lines, nights: Sequence[date] | None, *, raw: bool = True) ->
         nights: whose events are read; None reads all.
         raw: whether a line is what the source holds; else `bytes` is null.
     """
+    if lines.left_out:
+        return _beside(lines, nights, raw)
     count, text = len(lines), lines.text
     _, places, data = (buffer if buffer is not None else pa.py_buffer(bytes(4)) for buffer in text.buffers())
     offsets = np.frombuffer(places, np.int32)[text.offset : text.offset + count + 1]
@@ -73,6 +75,16 @@ def extract(lines: Lines, nights: Sequence[date] | None, *, raw: bool = True) ->
     days, counts = np.unique(found.days[found.taken & other], return_counts=True)
     outside = {date.fromordinal(day + _EPOCH): n for day, n in zip(days.tolist(), counts.tolist(), strict=True)}
     return Extracted(found.taken, _rows(lines, data, found, rows, raw), outside)
+
+
+def _beside(lines: Lines, nights: Sequence[date] | None, raw: bool) -> Extracted:
+    """What can be read of the lines that are whole; what was left out of the others only the SQL can tell."""
+    whole = np.ones(len(lines), np.bool_)
+    whole[list(lines.left_out)] = False
+    found = extract(without(lines, ~whole), nights, raw=raw)
+    taken = np.zeros(len(lines), np.bool_)
+    taken[whole] = found.taken
+    return replace(found, taken=taken)
 
 
 def _room(count: int) -> Found:

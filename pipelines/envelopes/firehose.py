@@ -61,9 +61,12 @@ def record(text: str, at: int) -> Record:
     at = skip(text, at + 1)
     while expect(text, at, '}"') == '"':
         key, at = _key(text, at)
-        if key == "logEvents" and text[at : at + 1] == "[":
+        if key == "logEvents" and text[at : at + 1] == "[" and key not in found.members:
             messages, at = _messages(text, at)
             found.messages = [*(found.messages or ()), *messages]
+        elif key in found.members or (key == "logEvents" and found.messages is not None):
+            # whichever counts, the other one may hold events, or hide them as those of another stream
+            raise json.JSONDecodeError("a second member of one name", text, at)
         else:
             found.members[key], at = SCANNER.raw_decode(text, at)
         at = _next(text, at, "}")
@@ -95,15 +98,16 @@ def _usual(text: str, at: int) -> tuple[Message, int] | None:
 
 def _message(text: str, at: int) -> tuple[Message, int]:
     """A message and where its element ends; an element without one stands for itself."""
-    begin, start, line, at_ms = at, at, None, 0
+    begin, start, line, at_ms, met = at, at, None, 0, False
     if text[at : at + 1] != "{":
         _, at = SCANNER.raw_decode(text, at)
         return Message(begin, text[begin:at].encode("latin-1"), 0), at
     at = skip(text, at + 1)
     while expect(text, at, '}"') == '"':
         key, at = _key(text, at)
-        if key == "message" and line is not None:
+        if key == "message" and met:
             raise json.JSONDecodeError("a second message", text, at)
+        met = met or key == "message"
         if key == "message" and text[at : at + 1] == '"':
             start = at + 1
             value, at = string(text, at)

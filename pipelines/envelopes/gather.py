@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.envelopes.limits import Limits
 from pipelines.sources.base import Batch, LongLine
+from pipelines.wrapped import one_line_of
 
 START_BYTES = 4096
 """What is kept of a line too long to be read."""
@@ -39,7 +40,7 @@ class Gather:
             at_ms: when the envelope says it was logged, UTC; 0 where it does not.
         """
         if b"\n" in line:
-            line = line.rstrip(b"\r\n").replace(b"\n", b" ")
+            line = one_line_of(line)
         self._lines.append(line)
         self._starts.append(start)
         self._times_ms.append(at_ms)

@@ -39,8 +39,10 @@ def lines(source: str, offset: int, head: bytes, stream: Readable, limits: Limit
 
 
 def _portions(source: str, offset: int, data: bytes, limits: Limits) -> Iterator[Batch]:
-    starts = split(data)
-    edges = [*starts[: -1 : limits.batch_lines].tolist(), len(data)]
+    if data.count(b"\n") < limits.batch_lines:
+        yield Batch(source, offset, data)
+        return
+    edges = [*split(data)[: -1 : limits.batch_lines].tolist(), len(data)]
     for a, b in itertools.pairwise(edges):
         yield Batch(source, offset + a, data[a:b])
 

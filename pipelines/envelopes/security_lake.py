@@ -8,11 +8,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Number
 from typing import IO, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.days import RETELLING_LACKS
 from pipelines.body_facts import FACTS
 from pipelines.envelopes.gather import Gather
 from pipelines.envelopes.limits import Limits, Readable
@@ -23,7 +25,7 @@ from pipelines.sources.base import Batch, LongLine
 LACKS: Final[tuple[str, ...]] = (
     "pod_name",
     "credential_id",
-    "impersonated_user",
+    *(column for column, carried in RETELLING_LACKS.items() if carried == "false"),
     *(fact.name for fact in FACTS),
     "bytes",
 )
@@ -63,12 +65,14 @@ def seekable(head: bytes, stream: Readable, raw: IO[bytes] | None) -> Iterator[I
 def batches(source: str, where: str, file: IO[bytes], limits: Limits) -> Iterator[Batch | LongLine]:
     """Each API Activity record as the line of an event; records of other classes are counted as passed over.
 
+    A record whose class is no number is handed on: nobody knows that it is of another one.
+
     Raises:
         DataError: it is not readable as Parquet, or holds no OCSF records.
     """
     out = Gather(source, limits, raw=False)
     for number, record in enumerate(_records(where, file)):
-        if record.get("class_uid") == API_ACTIVITY:
+        if _may_be_activity(record.get("class_uid")):
             line = event_line(record)
             if len(line) > limits.line_bytes:
                 yield from out.long(number, line)
@@ -90,12 +94,41 @@ def _records(where: str, file: IO[bytes]) -> Iterator[dict[str, Any]]:
                 "take it out of the source"
             )
         for batch in parquet.iter_batches(_ROWS, columns=_columns(parquet)):
-            yield from batch.to_pylist()
+            yield from _rows(batch)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        if getattr(error, "errno", None) is not None:
+            # this machine's disk, not the object
+            raise
         raise DataError(
             f"{where}: cannot be read as Parquet ({' '.join(str(error).split())[:200] or type(error).__name__}); "
             "fetch it again, or take it out of the source"
         ) from error
+
+
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError):
+        # a time in the year 10000, text that is no UTF-8: it costs its own field of its own record
+        columns = {name: [_value(scalar) for scalar in batch[name]] for name in batch.schema.names}
+        rows = [{name: values[i] for name, values in columns.items()} for i in range(batch.num_rows)]
+    return rows
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    """The value, without what Python has no value for."""
+    try:
+        return scalar.as_py()
+    except (pa.ArrowException, ValueError, OverflowError):
+        if isinstance(scalar, pa.StructScalar):
+            return {name: _value(scalar[name]) for name in scalar.keys()}  # noqa: SIM118 (it iterates over values)
+        return None
+
+
+def _may_be_activity(class_uid: object) -> bool:
+    if isinstance(class_uid, str):
+        return class_uid.strip() == str(API_ACTIVITY) or not class_uid.strip().isdecimal()
+    return class_uid == API_ACTIVITY or not isinstance(class_uid, Number) or isinstance(class_uid, bool)
 
 
 def _columns(parquet: pq.ParquetFile) -> list[str]:

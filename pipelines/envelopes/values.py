@@ -20,10 +20,10 @@ from pipelines.envelopes.scan import (
     RECORD_HEAD,
     SCANNER,
     STRICT,
+    Text,
     break_before,
     expect,
     resumption,
-    scan_once,
     skip,
     string,
     trusted,
@@ -46,7 +46,7 @@ class Values:
 
     def __init__(self, source: str, offset: int, head: bytes, stream: Readable, limits: Limits) -> None:
         self._source, self._stream, self._limits = source, stream, limits
-        self._unread, self._text, self._base, self._at = memoryview(head), "", offset, 0
+        self._unread, self._text, self._base, self._at = memoryview(head), Text(), offset, 0
         self._window = _WINDOW_BYTES
         self._ended = self._in_list = self._closed = False
         self._out = Gather(source, limits)
@@ -78,7 +78,7 @@ class Values:
             parts.append(data.decode("latin-1"))
             size += len(data)
         self._base += self._at
-        self._text, self._at = "".join(parts), 0
+        self._text, self._at = Text("".join(parts)), 0
 
     def _read(self) -> bytes:
         size = min(self._window, self._limits.batch_bytes)
@@ -94,7 +94,7 @@ class Values:
             later = self._text[self._at + _CLOSE_BYTES :].encode("latin-1")
             if later:
                 self._unread = memoryview(later + bytes(self._unread))
-                self._text, self._ended = self._text[: self._at + _CLOSE_BYTES], False
+                self._text, self._ended = Text(self._text[: self._at + _CLOSE_BYTES]), False
 
     def _one(self) -> Iterator[Batch | LongLine]:
         """What begins here: a value, the tail of a list, or damage."""
@@ -117,18 +117,21 @@ class Values:
     def _deep(self) -> Iterator[Batch | LongLine]:
         """A value nested too deep for the decoder: one line, its end told by its brackets."""
         try:
+            if self._text.is_cut(self._at):
+                raise CutError
             end = end_of(self._text, self._at)
         except CutError:
             if self._may_go_on():
                 self._more()
             else:
+                self._text.cut(self._at)
                 yield from self._damage(len(self._text) - self._at)
             return
         yield from self._take(end)
 
     def _may_go_on(self) -> bool:
         short = len(self._text) - self._at <= self._limits.line_bytes
-        return short and not self._ended and not STRICT.search(self._text, self._at + 1)
+        return short and not self._ended and self._text.first(STRICT, self._at + 1)[0] > len(self._text)
 
     def _value(self) -> Iterator[Batch | LongLine]:
         text, at = self._text, self._at
@@ -161,8 +164,8 @@ class Values:
             if text[begin : begin + 1] != "{":
                 break
             try:
-                value, end = scan_once(text, begin)
-            except (ValueError, RecursionError, StopIteration):
+                value, end = text.value(begin)
+            except (ValueError, RecursionError):
                 break
             if "auditID" not in value or end - begin > longest:
                 break

@@ -4,6 +4,7 @@ Nothing here is escaped: the writers do that. Tested in tests/report/test_senten
 """
 
 import math
+from collections.abc import Mapping
 
 from features.history import CAP
 from pipelines.report.model import Coverage, Night, Reason
@@ -85,6 +86,16 @@ def hours_sentence(coverage: Coverage) -> str:
         return seen
     gaps = f"; gaps at {hour_list(coverage.gaps)}" if coverage.gaps else ""
     return f"{seen} (no event in {hour_list(missing)} UTC{gaps})"
+
+
+def run_line(counts: Mapping[str, int]) -> str:
+    """What became of every line that one run read; a line of a known event is a duplicate."""
+    nothing = "" if counts["archived"] or counts["quarantined"] else "nothing new; "
+    return (
+        f"{nothing}{counted(counts['read'], 'lines')} read = {counts['archived']:,} archived"
+        f" + {counts['duplicate']:,} duplicate + {counts['quarantined']:,} quarantined"
+        f" + {counts['outside']:,} outside the asked nights"
+    )
 
 
 def coverage_line(night: Night) -> str:

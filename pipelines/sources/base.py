@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,8 +11,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.errors import ConfigError
+from pipelines.words import shown
+
 AUDIT_STREAMS = "kube-apiserver-audit"
 """What the log streams of the audit log begin with; the group holds other logs of the control plane, too."""
+
+
+def log_group(cluster: str) -> str:
+    """The log group that EKS writes the logs of a cluster's control plane to."""
+    return f"/aws/eks/{cluster}/cluster"
 
 
 @dataclass(frozen=True)
@@ -86,8 +95,18 @@ class SourceObject(Protocol):
 class Source:
     """Objects to read, in order, and the names passed over because they do not look like logs.
 
-    `notices` says what the source cannot show of the asked nights, one sentence each."""
+    `notices` says what the source cannot show of the asked nights, one sentence each.
+
+    Raises:
+        ConfigError: two objects have one name.
+    """
 
     objects: tuple[SourceObject, ...]
     ignored: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # lines are counted under their object's name: two of one name would be counted as one
+        name, count = Counter(one.name for one in self.objects).most_common(1)[0] if self.objects else ("", 0)
+        if count > 1:
+            raise ConfigError(f"source: {count} objects of the name {shown(name)} found; rename one, or read it alone")

@@ -10,10 +10,11 @@ from typing import Any
 
 from pipelines.aws import export_task
 from pipelines.aws.objects import Listed
-from pipelines.errors import EmptyNightError
+from pipelines.errors import ConfigError, EmptyNightError
 from pipelines.sources.base import AUDIT_STREAMS, Source
 from pipelines.sources.objects import Place, below
 from pipelines.sources.window import Window, export_bounds
+from pipelines.words import shown
 
 
 def run_bulk(
@@ -28,6 +29,7 @@ def run_bulk(
     pause: Callable[[float], None],
     clock: Callable[[], float],
     owner: str | None,
+    apart_from: str,
 ) -> Source:
     """What an export task wrote of the audit log's streams, each object named STREAM/NUMBER.gz.
 
@@ -38,11 +40,18 @@ def run_bulk(
         task_name: its own, no other task of the account is called so.
         deadline_s: until the task has ended.
         owner: account that must own the bucket; asked before anything is exported to it.
+        apart_from: the archive, which must not lie in the destination, nor the destination in it.
     Raises:
+        ConfigError: the destination is no address, has no such bucket or overlaps the archive.
         AwsError: the task is refused, fails or does not end in time, or the bucket is refused.
         EmptyNightError: the task has completed without an object.
     """
-    place = Place.of(destination)
+    place = Place.of(destination, "bulk_destination")
+    if place.overlaps_archive(apart_from):
+        raise ConfigError(
+            f"bulk_destination {shown(destination)}: overlaps the archive {shown(apart_from)}; have CloudWatch Logs "
+            "write elsewhere"
+        )
     prefix = f"{place.prefix}{task_name}"
     # the task itself takes no owner, and would export to a bucket that another account has made its own
     below(s3, Place(place.bucket, f"{prefix}/"), _audit_log, owner)

@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.aws.guard import Guarded
 from pipelines.aws.logs import AuditLog, discover
 from pipelines.aws.pacing import Limits, Pace, Patience
-from pipelines.sources.base import Batch, LongLine, Source
+from pipelines.sources.base import Batch, LongLine, Source, log_group
 from pipelines.sources.spool import Spool
 from pipelines.sources.window import Window, hour_name, hours
 
@@ -58,7 +58,7 @@ def open_logs(
         DataError: an answer is not whole, even after it was asked for again.
         AwsError: a service did not answer until the deadline, or refused.
     """
-    name = group or f"/aws/eks/{cluster}/cluster"
+    name = log_group(cluster) if group is None else group
     stop = _Stop(pause)
     pace = Pace(limits.calls_per_second, clock=clock, sleep=stop.sleep)
     patience = Patience(limits.deadline_s, clock=clock, sleep=stop.sleep)

@@ -12,6 +12,8 @@ from pathlib import Path
 from pipelines.errors import ConfigError
 from pipelines.sources import stored
 from pipelines.sources.base import Source
+from pipelines.sources.export_layout import is_of_other_stream, is_write_test
+from pipelines.sources.names import name_of_file
 
 ENDINGS = (".ndjson", ".jsonl", ".json", ".log", ".parquet")
 """Names read from a folder, each also with .gz, .gzip, .zst or .zstd; a file named outright is always read."""
@@ -42,7 +44,7 @@ class SourceFile:
             raw = self.path.open("rb")
         except OSError as error:
             raise ConfigError(f"{self.path}: cannot be read ({error.strerror}); check its permissions") from error
-        with raw, stored.reading(self.name, str(self.path), raw) as found:
+        with raw, stored.reading(self.name, str(self.path), raw, passed_over=is_of_other_stream(self.name)) as found:
             yield found
 
 
@@ -69,7 +71,7 @@ def _select(source: str, apart_from: Path | None) -> Source:
     if apart_from is not None and path.resolve().is_relative_to(apart_from.resolve()):
         raise ConfigError(f"--source {source}: lies in the archive {apart_from}; keep the logs elsewhere")
     if path.is_file():
-        return Source((SourceFile(path, _name(path.name)),), ())
+        return Source((SourceFile(path, name_of_file(path.name)),), ())
     if path.is_dir():
         root, found = path, _told_apart(_below(path), apart_from)
     else:
@@ -80,15 +82,15 @@ def _select(source: str, apart_from: Path | None) -> Source:
         root, found = _root(source), _told_apart(matches, apart_from)
         if not found:
             raise ConfigError(f"--source {source}: the glob matches no file; quote it and check the folder")
-        return Source(_named(found, root), ())
+        logs = [p for p in found if not is_write_test(p.name)]
+        return Source(_named(logs, root), _names(set(found) - set(logs), root))
     logs = [p for p in found if _looks_like_log(p.name)]
     if not logs:
         raise ConfigError(
             f"--source {source}: none of its {len(found)} files ends in {', '.join(ENDINGS)} "
             "(plain, .gz or .zst); name the file itself, or a glob"
         )
-    others = tuple(sorted(p.relative_to(root).as_posix() for p in set(found) - set(logs)))
-    return Source(_named(logs, root), others)
+    return Source(_named(logs, root), _names(set(found) - set(logs), root))
 
 
 def _told_apart(paths: Iterable[Path], apart_from: Path | None) -> list[Path]:
@@ -117,15 +119,16 @@ def _root(pattern: str) -> Path:
     return Path(*plain[:fixed]) if fixed else Path()
 
 
-def _name(name: str) -> str:
-    # a file's name is bytes and need not be text; records and tables hold text
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+def _name(path: Path, root: Path) -> str:
+    return name_of_file(path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name)
 
 
-def _named(paths: list[Path], root: Path) -> tuple[SourceFile, ...]:
-    names = [p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in paths]
-    files = [SourceFile(path, _name(name)) for path, name in zip(paths, names, strict=True)]
-    return tuple(sorted(files, key=lambda f: f.name))
+def _names(paths: Iterable[Path], root: Path) -> tuple[str, ...]:
+    return tuple(sorted(_name(path, root) for path in paths))
+
+
+def _named(paths: Iterable[Path], root: Path) -> tuple[SourceFile, ...]:
+    return tuple(sorted((SourceFile(path, _name(path, root)) for path in paths), key=lambda f: f.name))
 
 
 def _looks_like_log(name: str) -> bool:

@@ -13,12 +13,15 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from pipelines.aws.objects import Bucket, Listed
 from pipelines.errors import ConfigError, EmptyNightError
+from pipelines.keys import BUCKET_EXPECTED, is_bucket
 from pipelines.sources import stored
 from pipelines.sources.base import Source
+from pipelines.sources.export_layout import is_of_other_stream, is_write_test
+from pipelines.sources.names import name_of_key
 from pipelines.words import shown
 
 PARTITIONS: Final[Mapping[str, re.Pattern[str]]] = {
@@ -31,12 +34,10 @@ PARTITIONS: Final[Mapping[str, re.Pattern[str]]] = {
 }
 """How keys name the time of what they hold (Firehose, Security Lake, Hive): year, month, day and perhaps the hour."""
 
-_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
 _CLOCKS = timedelta(hours=1)
 """How far the clock of an API server and that of the store may lie apart."""
 _ZONES = timedelta(hours=12)
 """How far behind UTC a key's date may be: Firehose can be told to name its folders by any time zone."""
-_WRITE_TEST = "aws-logs-write-test"
 _AHEAD = 8
 _SMALL_BYTES = 8 << 20
 """Eight of these are the most that is kept in memory ahead of the reader."""
@@ -53,19 +54,22 @@ class Place:
     prefix: str
 
     @classmethod
-    def of(cls, url: str) -> Place:
+    def of(cls, url: str, option: str = "--source") -> Place:
         """What an address names: the objects below a folder, or with * at its end all whose keys begin like it.
 
+        Args:
+            option: where the address was given, for errors.
         Raises:
             ConfigError: it is no address of S3.
         """
-        match = _URL.fullmatch(url)
-        if match is None:
-            raise ConfigError(f"--source {shown(url)}: expected s3://BUCKET/PREFIX")
-        prefix = match[2] or ""
+        bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        if not url.startswith("s3://") or not is_bucket(bucket):
+            raise ConfigError(
+                f"{option} {shown(url)}: expected s3://BUCKET/PREFIX, the bucket's name of {BUCKET_EXPECTED}"
+            )
         if prefix.endswith("*"):
-            return cls(match[1], prefix[:-1])
-        return cls(match[1], f"{prefix.removesuffix('/')}/" if prefix else "")
+            return cls(bucket, prefix[:-1])
+        return cls(bucket, f"{prefix.removesuffix('/')}/" if prefix else "")
 
     @property
     def folder(self) -> str:
@@ -76,6 +80,10 @@ class Place:
         """Whether a key can lie in both."""
         one, two = self.prefix, other.prefix
         return self.bucket == other.bucket and (one.startswith(two) or two.startswith(one))
+
+    def overlaps_archive(self, archive: str) -> bool:
+        """Whether a key can lie in the archive of this address, too; in a folder none can."""
+        return archive.startswith("s3://") and self.overlaps(Place.of(archive, "--archive"))
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class StoredObject:
             AwsError: the store refuses it or does not answer.
         """
         where, raw = self._reader.open(self._index)
-        with raw, stored.reading(self.name, where, raw) as found:
+        with raw, stored.reading(self.name, where, raw, passed_over=is_of_other_stream(self.name)) as found:
             yield found
 
 
@@ -108,7 +116,7 @@ class _AheadReader:
         self._listed = listed
         self._fetched: dict[int, Future[bytes]] = {}
 
-    def open(self, index: int) -> tuple[str, IO[bytes]]:
+    def open(self, index: int) -> tuple[str, stored.Stored]:
         window = range(index, min(index + _AHEAD, len(self._listed)))
         # what a reader skipped would stay in memory for good
         self._fetched = {i: fetched for i, fetched in self._fetched.items() if i in window}
@@ -158,7 +166,7 @@ def open_objects(
         AwsError: the bucket is refused or does not answer.
     """
     place = Place.of(url)
-    if apart_from is not None and apart_from.startswith("s3://") and place.overlaps(Place.of(apart_from)):
+    if apart_from is not None and place.overlaps_archive(apart_from):
         raise ConfigError(f"--source {shown(url)}: overlaps the archive {shown(apart_from)}; keep the logs elsewhere")
     start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in window_ms)
     choice = _of_window(start - _CLOCKS, end + timedelta(hours=lateness_hours))
@@ -179,7 +187,7 @@ def below(s3: Any, place: Place, choice: Choice, owner: str | None) -> tuple[Sou
     chosen: dict[str, Listed] = {}
     ignored, passed = [], Counter[str]()
     for found in bucket.listing(place.prefix):
-        name = _name(found.key.removeprefix(place.folder))
+        name = name_of_key(found.key.removeprefix(place.folder))
         if reason := _no_log(found):
             ignored.append(name)
         else:
@@ -194,13 +202,8 @@ def below(s3: Any, place: Place, choice: Choice, owner: str | None) -> tuple[Sou
     return Source(objects, tuple(sorted(ignored))), passed
 
 
-def _name(key: str) -> str:
-    # keys are chosen by whoever may write to the bucket; names are shown and kept as text
-    return "".join(c if c.isprintable() and c != "\\" else c.encode("unicode_escape").decode() for c in key)
-
-
 def _no_log(found: Listed) -> str | None:
-    empty = found.size == 0 or found.key.endswith("/") or found.key.rpartition("/")[2] == _WRITE_TEST
+    empty = found.size == 0 or found.key.endswith("/") or is_write_test(found.key)
     return "empty, folders or write tests" if empty else None
 
 

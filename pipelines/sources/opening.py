@@ -4,6 +4,7 @@ Imports boto3 only through pipelines.aws, and only for a source in AWS."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from pipelines.config import ClusterConfig, Config
 from pipelines.errors import ConfigError
 from pipelines.sources import files
-from pipelines.sources.base import Source
+from pipelines.sources.base import Source, log_group
 from pipelines.sources.window import HOUR_MS, midnight_ms, of_nights
 
 CLOUDWATCH = "cloudwatch"
@@ -41,7 +42,7 @@ class Asked:
 
 def late_nights(nights: Sequence[date], hours: int) -> tuple[date, ...]:
     """Nights before the asked ones that lie, wholly or in part, within so many hours before them."""
-    days = -(-hours // 24)
+    days = min(-(-hours // 24), (nights[0] - date.min).days)
     return tuple(nights[0] - timedelta(days=n) for n in range(days, 0, -1))
 
 
@@ -62,12 +63,20 @@ def open_source(text: str, asked: Asked) -> tuple[Source, tuple[date, ...]]:
     late = late_nights(asked.nights, export.reread_hours_objects)
     if text.startswith("s3://"):
         return _objects(text, asked), late
-    if "://" in text:
+    if _names_no_file(text):
         raise ConfigError(
-            f"--source {text}: no kind of source that can be read; expected a file, a folder, a glob, "
-            "s3://BUCKET/PREFIX or cloudwatch"
+            f"--source {text}: no kind of source that can be read; expected a file, a folder, a quoted glob, "
+            "s3://BUCKET/PREFIX or cloudwatch, spelled so"
         )
     return files.select(text, None if "://" in asked.archive else Path(asked.archive)), late
+
+
+def _names_no_file(text: str) -> bool:
+    """Does it look like an address, or like a known word misspelled, and is no file's name?"""
+    if "://" in text:
+        return True
+    address = re.match("s3:|arn:|https?:", text, re.IGNORECASE) or text.strip().casefold() == CLOUDWATCH
+    return bool(address) and not Path(text).exists()
 
 
 def _client(service: str, asked: Asked, attempts: int = 8) -> Any:
@@ -114,7 +123,7 @@ def _exported(asked: Asked) -> Source:
     return run_bulk(
         _client("logs", asked, attempts=1),
         _client("s3", asked),
-        asked.own.log_group or f"/aws/eks/{asked.cluster}/cluster",
+        log_group(asked.cluster) if asked.own.log_group is None else asked.own.log_group,
         (window.start_ms, window.end_ms),
         export.bulk_destination,
         asked.bulk,
@@ -122,6 +131,7 @@ def _exported(asked: Asked) -> Source:
         pause=time.sleep,
         clock=time.monotonic,
         owner=asked.own.source_bucket_owner,
+        apart_from=asked.archive,
     )
 
 

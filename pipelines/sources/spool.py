@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.aws.logs import Page
+from pipelines.wrapped import one_line
 
 _BATCH_BYTES = 16_000_000
 _BATCH_LINES = 100_000
@@ -75,8 +76,7 @@ class Spool:
 
 
 def _line(message: str) -> bytes:
-    # a line break inside would make two bad lines of one event; JSON takes a space as well
-    return _bytes(message.rstrip("\r\n").replace("\n", " ")) + b"\n"
+    return _bytes(one_line(message)) + b"\n"
 
 
 def _bytes(text: str) -> bytes:

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
 
 import pyarrow as pa
 
@@ -31,10 +30,13 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
+Stored = io.BufferedReader | io.BytesIO
+
+
 class _Hashing(io.RawIOBase):
     """Passes a stored file on and hashes it on the way."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: Stored) -> None:
         self._raw = raw
         self.sha256 = hashlib.sha256()
         self.bytes = 0
@@ -43,11 +45,10 @@ class _Hashing(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        data = self._raw.read(len(buffer))
-        buffer[: len(data)] = data
-        self.sha256.update(data)
-        self.bytes += len(data)
-        return len(data)
+        count = self._raw.readinto(buffer)
+        self.sha256.update(memoryview(buffer)[:count])
+        self.bytes += count
+        return count
 
 
 @dataclass
@@ -56,8 +57,9 @@ class StoredReading:
 
     name: str
     where: str
-    _raw: IO[bytes]
+    _raw: Stored
     _stored: _Hashing
+    _passed_over: bool
 
     @property
     def sha256(self) -> str:
@@ -76,7 +78,7 @@ class StoredReading:
             DataError: the compressed stream is cut, damaged or a bomb, or the Parquet file cannot be read.
         """
         try:
-            yield from self._taken_apart()
+            yield from self._skipped() if self._passed_over else self._taken_apart()
         except (EOFError, OSError, zlib.error, pa.ArrowInvalid) as error:
             if getattr(error, "errno", None) is not None:
                 # this machine's disk, not the object
@@ -85,6 +87,15 @@ class StoredReading:
                 f"{self.where}: the compressed stream is cut or damaged ({_one_line(error)}); "
                 "fetch it again, or take it out of the source"
             ) from error
+
+    def _skipped(self) -> Iterator[Batch]:
+        """The number of lines, without a line."""
+        stream = inflated(io.BufferedReader(self._stored, 1 << 20), self.where, lambda: self._stored.bytes)
+        lines, last = 0, b""
+        while data := stream.read(_BATCH_BYTES):
+            lines += data.count(b"\n")
+            last = data[-1:]
+        yield Batch(self.name, 0, b"", skipped=lines + (last not in (b"", b"\n")))
 
     def _taken_apart(self) -> Iterator[Batch | LongLine]:
         limits = Limits(_BATCH_BYTES, _BATCH_LINES, MAX_LINE_BYTES)
@@ -106,14 +117,15 @@ class StoredReading:
 
 
 @contextmanager
-def reading(name: str, where: str, raw: IO[bytes]) -> Iterator[StoredReading]:
+def reading(name: str, where: str, raw: Stored, *, passed_over: bool = False) -> Iterator[StoredReading]:
     """The object whose stored bytes `raw` yields; the caller closes `raw`.
 
     Args:
         name: what records and quarantine call it.
         where: what errors call it: a path or an address.
+        passed_over: its lines are counted and not read: it is known to hold another log.
     """
-    yield StoredReading(name, where, raw, _Hashing(raw))
+    yield StoredReading(name, where, raw, _Hashing(raw), passed_over)
 
 
 def _one_line(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """The one type of time window, and what each API of CloudWatch Logs must be told to read exactly it.
 
-The APIs count their end in or out, in milliseconds or seconds: no other module converts.
+The windows here do not count their end in, the APIs do: no other module converts.
 tests/pipelines/test_window.py reads one window through all of them."""
 
 from __future__ import annotations
@@ -80,25 +80,9 @@ def filter_bounds(window: Window) -> dict[str, int]:
     return {"startTime": window.start_ms, "endTime": _last_ms(window)}
 
 
-def get_bounds(window: Window) -> dict[str, int]:
-    """For GetLogEvents, which counts its end out."""
-    return {"startTime": window.start_ms, "endTime": window.end_ms}
-
-
 def export_bounds(window: Window) -> dict[str, int]:
     """For CreateExportTask, which counts its end in."""
     return {"fromTime": window.start_ms, "to": _last_ms(window)}
-
-
-def query_bounds(window: Window) -> dict[str, int]:
-    """For StartQuery, which counts whole seconds and its end in.
-
-    Raises:
-        ValueError: the window begins or ends within a second.
-    """
-    if window.start_ms % 1000 or window.end_ms % 1000:
-        raise ValueError(f"window from {window.start_ms} to {window.end_ms} ms: whole seconds expected")
-    return {"startTime": window.start_ms // 1000, "endTime": _last_ms(window) // 1000}
 
 
 def _last_ms(window: Window) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from operator import itemgetter
@@ -18,7 +18,7 @@ from typing import Any
 from pipelines import commits
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, QUARANTINE, RANKING
 from pipelines.config import CLUSTER_PATTERN
-from pipelines.keys import is_key
+from pipelines.keys import PROBE, TEMPORARY, is_key
 from pipelines.scratch import scratch
 from pipelines.stages.check_commits import Chain, Look, chain, orphans, parts, references
 from pipelines.stages.check_tables import Claim, Night, judge, reports, tables
@@ -38,38 +38,34 @@ _OBJECTS: Mapping[str, str] = {
 
 _PLACE = re.compile(r"(?P<table>[^/]+)/cluster=(?P<cluster>[^/]+)/date=(?P<night>[^/]+)/(?P<name>[^/]+)")
 _RECORD = re.compile(r"runs/([^/]+)\.json")
-_PROBE = "_probe-if-none-match"
-"""What S3Store.probe leaves in an archive."""
-
-
 _Listed = dict[str, list[str]]
 """Of a night: by table the names of its objects."""
 
 
 @dataclass(frozen=True)
 class _Scope:
-    """Which clusters and nights were asked for; None is every one."""
+    """Which clusters and nights, first and last, were asked for; None is every one."""
 
     cluster: str | None
-    nights: Collection[date] | None
+    nights: tuple[date, date] | None
 
     def holds(self, cluster: str | None, night: date | None) -> bool:
         """Could something be of an asked night, as far as it says where it belongs?"""
         return (self.cluster is None or cluster in (None, self.cluster)) and (
-            self.nights is None or night is None or night in self.nights
+            self.nights is None or night is None or self.nights[0] <= night <= self.nights[1]
         )
 
 
-def check(store: ObjectStore, cluster: str | None, nights: Collection[date] | None, progress: Progress) -> Checked:
+def check(store: ObjectStore, cluster: str | None, nights: tuple[date, date] | None, progress: Progress) -> Checked:
     """Verify every object of the asked nights, and name objects that belong to no night.
 
     Args:
         cluster: None for all clusters.
-        nights: None for all nights.
+        nights: the first and the last; None for all nights.
     Raises:
         AwsError: the store cannot be reached.
     """
-    scope, tally = _Scope(cluster, nights), Tally()
+    scope, tally = _Scope(cluster, nights), Tally(store.url)
     placed, records = _sorted_out(store.list(""), scope, tally)
     _strangers(store, scope, tally)
     claims = _records(store, records, scope, tally)
@@ -80,7 +76,7 @@ def check(store: ObjectStore, cluster: str | None, nights: Collection[date] | No
         for done, ((name, night), listed) in enumerate(sorted(placed.items())):
             progress(f"{name} {night}", done / len(placed))
             _check_night(look, name, night, listed, claims.get((name, night), Claim()))
-    return tally.checked(store.url, len(placed))
+    return tally.checked(len(placed))
 
 
 def _sorted_out(keys: Iterable[str], scope: _Scope, tally: Tally) -> tuple[dict[tuple[str, date], _Listed], list[str]]:
@@ -100,7 +96,7 @@ def _sorted_out(keys: Iterable[str], scope: _Scope, tally: Tally) -> tuple[dict[
         ):
             if scope.holds(cluster, night):
                 placed.setdefault((cluster, night), defaultdict(list))[place["table"]].append(place["name"])
-        elif key != _PROBE:
+        elif key != PROBE:
             _foreign(key, scope, tally)
     return placed, records
 
@@ -134,7 +130,7 @@ def _strangers(store: ObjectStore, scope: _Scope, tally: Tally) -> None:
         key = path.relative_to(root).as_posix()
         if is_key(key) or path.is_dir():
             continue
-        if not path.name.startswith(".tmp-"):
+        if not path.name.startswith(TEMPORARY):
             _foreign(key, scope, tally)
         elif scope.holds(*_whose(key)) and (size := _size(path)) is not None:
             tally.find("temporary", key, f"{size} bytes")

@@ -76,9 +76,11 @@ def _disorder(file: pq.ParquetFile, order: Sequence[str], night: date | None) ->
 
 
 def _of_night(times: pa.ChunkedArray, night: date) -> bool:
+    if times.null_count:
+        return False
     begin = datetime.combine(night, time(), UTC)
     ends = pc.min_max(times).as_py()
-    return not times.null_count and bool(begin <= ends["min"] and ends["max"] < begin + timedelta(days=1))
+    return bool(begin <= ends["min"] and ends["max"] < begin + timedelta(days=1))
 
 
 def _follows(later: pa.Table, earlier: pa.Table, order: Sequence[str]) -> pa.ChunkedArray:

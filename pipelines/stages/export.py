@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
-from pipelines.engine import alone, modest
+from pipelines.engine import modest
 from pipelines.errors import DataError
 from pipelines.events import COLUMNS, EventColumn
 from pipelines.known import Known
@@ -23,7 +23,7 @@ from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
 from pipelines.scratch import scratch
 from pipelines.sources.base import Source
 from pipelines.stages.reading import Ended, Feed, Progress
-from pipelines.stages.staging import Chosen, Staging
+from pipelines.stages.staging import Staging
 
 _ARROW = {
     "VARCHAR": pa.string(),
@@ -127,7 +127,7 @@ def _refuse_other_logs(source: str, staging: Staging) -> None:
     read = sum(e.read for e in staging.ended.values())
     if not read or staging.first is not None:
         return
-    where, offset, reason = staging.first_bad()
+    where, offset, reason = staging.refused.first()
     raise DataError(
         f"--source {source}: none of {read} lines is a Kubernetes audit event (first: {where} at byte {offset}, "
         f"{reason}); expected one audit.k8s.io event as JSON on each line"
@@ -148,7 +148,7 @@ def _archive(
             commits[night], wrote = _append(archive, staging, night, before[night], rest if night == home else None)
             if wrote:
                 written.append(night)
-    return commits, tuple(written), staging.bad
+    return commits, tuple(written), len(staging.refused)
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _elsewhere(archive: Archive, staging: Staging, home: date) -> Iterator[list[
     """Parts of the quarantine of other nights, if there is a bad line: it may have been filed under any of them.
 
     A folder that grows shows its old lines to every run."""
-    nights = [night for night in archive.nights(QUARANTINE) if night != home] if staging.bad else []
+    nights = [night for night in archive.nights(QUARANTINE) if night != home] if staging.refused else []
     with archive.files(*(archive.newest(QUARANTINE, night) for night in nights)) as parts:
         yield parts
 
@@ -169,11 +169,11 @@ def _file_quarantine(archive: Archive, staging: Staging, home: date, elsewhere: 
     def added(before: Commit | None) -> Addition | None:
         nonlocal filed, known
         with archive.files(before) as parts:
-            filed, known = staging.choose_bad([*parts, *elsewhere])
+            filed, known = staging.refused.choose([*parts, *elsewhere])
         fresh = sum(filed.values())
         if not fresh:
             return None
-        return Addition(staging.chosen_bad(), QUARANTINE_SCHEMA, (), Counts(read=fresh, archived=fresh))
+        return Addition(staging.refused.chosen(), QUARANTINE_SCHEMA, (), Counts(read=fresh, archived=fresh))
 
     commit, _ = archive.append(QUARANTINE, home, added)
     for source, ended in staging.ended.items():
@@ -200,7 +200,7 @@ class _Rest:
         """Counts that the night's commit does not hold yet."""
         counted = before.quarantine if before else ()
         with self.archive.files(self._only(counted)) as parts:
-            fresh, known = self.staging.choose_bad([*parts, *self.elsewhere])
+            fresh, known = self.staging.refused.choose([*parts, *self.elsewhere])
         bad, again = sum(fresh.values()), sum(known.values())
         ended = self.staging.ended.values()
         outside = sum(e.outside for e in ended)
@@ -216,7 +216,7 @@ class _Rest:
     def parts(self) -> list[str]:
         """Parts of the quarantine that hold a bad line of this run."""
         with self.archive.files(self.filed) as parts:
-            return self.staging.holding_bad(parts)
+            return self.staging.refused.holding(parts)
 
     def _only(self, files: Sequence[str]) -> Commit | None:
         if self.filed is None:
@@ -232,31 +232,31 @@ def _append(
     Args:
         seen: the commit whose lines were known when the source was read.
     """
-    chosen: Mapping[str, Chosen] = {}
+    here = {i: count for (i, of), count in staging.staged.items() if of == night}
+    archived: Mapping[int, int] = {}
 
     def added(before: Commit | None) -> Addition | None:
-        nonlocal chosen
+        nonlocal archived
         beside = rest.counts(before) if rest else Counts()
         looked_at = {part.file for part in seen.parts} if seen else set()
-        fresh = staging.fresh(night)
-        with archive.files(before if fresh else None) as parts:
+        with archive.files(before if here else None) as parts:
             newer = [p for p in parts if p.name not in looked_at]
-            counts, chosen = staging.choose(night, newer, parts)
-        if not counts.archived and not beside.quarantined:
+            choice = staging.rows.choose(night, newer, parts)
+        archived = choice.by_source
+        fresh, read = sum(archived.values()), sum(here.values()) + int(staging.again(night).sum())
+        if not fresh and not beside.quarantined:
             return None
-        inputs = {i.name: i for i in staging.feed.inputs}
-        used = [inputs[name] for name, c in sorted(chosen.items()) if c.archived]
+        counts = Counts(read=read, archived=fresh, duplicate=read - fresh, **choice.described)
+        used = sorted((staging.feed.inputs[i] for i in archived), key=lambda one: one.name)
         held = rest.parts() if rest else ()
-        # the rows last: while they stream, the engine takes no other query
-        return Addition(staging.chosen(night), SCHEMA, used, summed(beside, counts), held)
+        return Addition(staging.rows.chosen(night), SCHEMA, used, summed(beside, counts), held)
 
     if not staging.present(night):
         return archive.newest(EVENTS, night), False
-    with alone(staging.engine):
-        commit, wrote = archive.append(EVENTS, night, added)
-    ended = staging.ended
-    for source, c in chosen.items():
-        ended[source].archived += c.archived
+    commit, wrote = archive.append(EVENTS, night, added)
+    for i, count in here.items():
+        ended = staging.feed.ended[i]
+        ended.archived += archived.get(i, 0)
         # those archived before this run were counted when they were met
-        ended[source].duplicate += c.read - c.again - c.archived
+        ended.duplicate += count - archived.get(i, 0)
     return commit, wrote

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -35,9 +36,15 @@ def events_of(archive: Archive, night: date) -> Commit:
     if commit is None:
         raise EmptyNightError(
             f"{archive.store.url}: no event of {archive.cluster} is archived for {night}; "
-            f"run 'auditforest export --cluster {archive.cluster} --date {night} --source ...'"
+            f"run {typed('export', archive, night, '--source')}"
         )
     return commit
+
+
+def typed(stage: str, archive: Archive, night: date, *more: str) -> str:
+    """A stage's command for this night of this archive, as it is to be typed; a flag at its end wants a value."""
+    words = [stage, "--cluster", archive.cluster, "--archive", archive.store.url, "--date", night.isoformat(), *more]
+    return f"'auditforest {shlex.join(words)}{' ...' if more else ''}'"
 
 
 @contextmanager

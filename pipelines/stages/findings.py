@@ -4,6 +4,7 @@ Pure. tests/pipelines/test_check.py does each kind of damage once; docs/archive.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,7 +14,7 @@ from pipelines.report.text import shown_name, visible
 
 _LONGEST_KEY = 1024
 _ANEW = "restore it from a copy of the archive, or remove the night's folders and run the night again"
-_AGAIN = "run 'auditforest {command} --cluster {cluster} --date {night}'"
+_AGAIN = "run 'auditforest {command} --cluster {cluster} --archive {archive} --date {night}'"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Checked:
 class Tally:
     """A check under way: what was looked at so far, each finding once for its kind and key."""
 
+    archive: str
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
     objects: int = 0
     bytes: int = 0
@@ -118,17 +120,17 @@ class Tally:
     ) -> None:
         """Keep a finding of the kind with this name."""
         kind = _BY_NAME[name]
-        mend = kind.mend.format(cluster=cluster, night=night, command=command)
+        mend = kind.mend.format(archive=shlex.quote(self.archive), cluster=cluster, night=night, command=command)
         self.findings.setdefault((name, key), Finding(kind, key, found, mend))
 
     def has(self, *names: str, below: str) -> bool:
         """Is there a finding of one of these kinds below a folder?"""
         return any(name in names and key.startswith(f"{below}/") for name, key in self.findings)
 
-    def checked(self, url: str, nights: int) -> Checked:
+    def checked(self, nights: int) -> Checked:
         """The result, in order."""
         order = sorted(self.findings.values(), key=lambda f: (not f.kind.damage, f.key, f.kind.name))
-        return Checked(url, tuple(order), nights, self.objects, self.bytes, self.rows)
+        return Checked(self.archive, tuple(order), nights, self.objects, self.bytes, self.rows)
 
 
 def lines(checked: Checked) -> Iterator[str]:

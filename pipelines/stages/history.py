@@ -56,7 +56,7 @@ def history(archive: Archive, night: date, length: int) -> History:
     """
     found = []
     unfit: dict[str, list[date]] = {}
-    for back in range(length, 0, -1):
+    for back in range(min(length, (night - date.min).days), 0, -1):
         earlier = night - timedelta(days=back)
         days, items = archive.derived(PRINCIPAL_DAYS, earlier), archive.derived(ITEMS, earlier)
         if days is None and items is None and archive.newest(EVENTS, earlier) is None:

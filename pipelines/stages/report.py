@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 from features.catalogue import feature
 from pipelines.archive import RANKING, Archive, Derived
 from pipelines.commits import folder, gaps
-from pipelines.errors import DataError
+from pipelines.errors import OrderError
 from pipelines.report.html import report_html
 from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
 from pipelines.report.ranking_json import ranking_json
 from pipelines.report.table_csv import ranking_csv
+from pipelines.stages.features import events_of, typed
 
 REPORTS = "reports"
+_LAST = "ranking.json"
 
 
 @dataclass(frozen=True)
@@ -31,26 +34,39 @@ def report(archive: Archive, night: date) -> Published:
     """Write the night's three reports; the same ranking gives the same bytes.
 
     Raises:
-        DataError: the night was not ranked yet, or by a version this one cannot read, or the ranking is damaged.
+        EmptyNightError: no event of the night is archived.
+        OrderError: the night was not ranked yet, or by a version this one cannot read.
+        DataError: the ranking is damaged.
     """
     ranking = archive.derived(RANKING, night)
     where = f"{archive.store.url}: {archive.cluster}, {night}"
-    mend = f"run 'auditforest score --cluster {archive.cluster} --date {night}'"
+    mend = f"run {typed('score', archive, night)}"
     if ranking is None:
-        raise DataError(f"{where}: the night is not ranked yet; {mend}")
+        events_of(archive, night)
+        raise OrderError(f"{where}: the night is not ranked yet; {mend}")
     try:
         said = night_of(ranking)
     except (KeyError, TypeError, ValueError) as error:
         # a feature or a column that was renamed since
-        raise DataError(f"{where}: ranked by another version of auditforest ({error}); {mend}") from error
+        raise OrderError(f"{where}: ranked by another version of auditforest ({error}); {mend}") from error
     to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),
-        "ranking.json": ranking_json(said),
         "report.html": report_html(said),
+        # the last, for its generation tells whether the report is whole
+        _LAST: ranking_json(said),
     }
     files = {name: archive.publish(f"{to}/{name}", body.encode()) for name, body in bodies.items()}
     return Published(said, f"{to}/report.html", files)
+
+
+def reported(archive: Archive, night: date) -> int | None:
+    """The generation of the night that its whole report shows; None where none can be read."""
+    body = archive.store.get(f"{folder(REPORTS, archive.cluster, night)}/{_LAST}")
+    try:
+        return None if body is None else int(json.loads(body)["generation"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def night_of(ranking: Derived) -> Night:

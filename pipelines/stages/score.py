@@ -22,9 +22,9 @@ from models.explain import product_shares
 from models.rank import ranks
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
 from pipelines.config import ForestConfig
-from pipelines.errors import DataError
+from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
-from pipelines.stages.features import NO_PAST, events_of, requests_of
+from pipelines.stages.features import NO_PAST, events_of, requests_of, typed
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
 
@@ -50,7 +50,8 @@ def score(
 
     Raises:
         EmptyNightError: no event of the night is archived.
-        DataError: the night was not counted yet, or from other events or another history than stand there now.
+        OrderError: the night was not counted yet, or from other events or another history than stand there now.
+        DataError: the archive is damaged.
     """
     commit = events_of(archive, night)
     past = history(archive, night, length)
@@ -83,12 +84,12 @@ def score(
 
 def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
     days = archive.derived(PRINCIPAL_DAYS, night)
-    mend = f"run 'auditforest features --cluster {archive.cluster} --date {night}'"
+    mend = f"run {typed('features', archive, night)}"
     where = f"{archive.store.url}: {archive.cluster}, {night}"
     if days is None:
-        raise DataError(f"{where}: the night has no counts yet; {mend}")
+        raise OrderError(f"{where}: the night has no counts yet; {mend}")
     if days.meta["catalogue"] != HASH or any(days.meta["origin"].get(name) != made for name, made in wanted.items()):
-        raise DataError(f"{where}: the counts are of other events, history or features than stand here now; {mend}")
+        raise OrderError(f"{where}: the counts are of other events, history or features than stand here now; {mend}")
     return days
 
 

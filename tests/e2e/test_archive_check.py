@@ -60,3 +60,43 @@ def test_an_archive_must_be_named() -> None:
     ended = auditforest("archive", "check")
     assert ended.code == 2
     assert "--archive" in ended.err
+
+
+def test_an_end_alone_checks_every_night_up_to_it(archive: Path) -> None:
+    first, *_, last = (object_of(archive, "events", night, "_commit-1.json") for night in NIGHTS)
+    last.write_bytes(b"{}")
+    assert check(archive, "--to", NIGHTS[-2])[0] == 0
+    assert check(archive, "--to", LAST)[0] == 3
+    assert check(archive, "--from", LAST)[0] == 3
+    first.write_bytes(b"{}")
+    assert check(archive, "--to", NIGHTS[0])[0] == 3
+    assert check(archive, "--from", NIGHTS[1], "--to", NIGHTS[-2])[0] == 0
+    assert check(archive, "--to", "soon") == (
+        2,
+        [],
+        ["auditforest: --to 'soon': expected a date of the calendar as YYYY-MM-DD"],
+    )
+
+
+def test_without_a_name_each_archive_of_the_file_of_options_is_checked_once(archive: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(archive, tmp_path / "other")
+    object_of(archive, "events", LAST, "_commit-1.json").write_bytes(b"{}")
+    (tmp_path / "of-options.toml").write_text(
+        "".join(
+            f'[clusters.{n}]\narchive = "{where}"\n' for n, where in zip("abc", (archive, other, other), strict=True)
+        )
+    )
+    ended = auditforest("archive", "check", "--config", tmp_path / "of-options.toml")
+    sums = [line for line in ended.out.splitlines() if " verified: " in line]
+    assert ended.code == 3
+    assert [line.partition(" verified: ")[2].partition(",")[0] for line in sums] == ["1 damaged", "0 damaged"]
+    (complaint,) = ended.complaints
+    assert complaint.startswith(f"auditforest: {archive}: 1 finding (commit)")
+    # one that cannot be looked at stops no other
+    shutil.rmtree(archive)
+    ended = auditforest("archive", "check", "--config", tmp_path / "of-options.toml")
+    assert (ended.code, len(ended.out.splitlines())) == (6, 2)
+    ended = auditforest("archive", "check", "--config", tmp_path / "of-options.toml", "--cluster", "zz")
+    assert (ended.code, ended.out) == (2, "")
+    assert "no archive for zz" in ended.complaints[0]
+    assert "the clusters declared are a, b, c" in ended.complaints[0]

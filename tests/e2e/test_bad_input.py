@@ -6,6 +6,7 @@ import functools
 import gzip
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -83,6 +84,16 @@ USAGE: dict[str, tuple[list[object], tuple[str, ...]]] = {
     "unknown flag": (command("--tree-count", 3), ("--tree-count", "auditforest nightly --help")),
     "no number": (command("--seed", "lucky"), ("--seed", "lucky")),
     "number out of range": (command("--trees", 0), ("--trees", "0")),
+    "a scheme cut short": (command(source="s3:/logs"), ("s3:/logs", "s3://BUCKET/PREFIX or cloudwatch")),
+    "a word in capitals": (command(source="CloudWatch"), ("CloudWatch", "s3://BUCKET/PREFIX or cloudwatch")),
+    "a name not declared": (
+        command("--config", "clusters.toml", cluster="zz", archive=None),
+        ("no archive for zz", "the clusters declared are a, b"),
+    ),
+    "a source of the file": (
+        command("--config", "clusters.toml", cluster="b", source=None),
+        ("clusters.b.source nowhere: no such file",),
+    ),
     "no cluster": (["nightly"], ("--cluster",)),
     "no command": ([], ("command", "auditforest --help")),
     "unknown command": (["nihgtly"], ("nihgtly",)),
@@ -101,6 +112,7 @@ def test_usage_and_configuration_are_refused(arguments: list[object], said: tupl
     Path("unknown.toml").write_text("[forest]\ntres = 3\n")
     Path("broken.toml").write_text("forest = = 3\n")
     Path("endpoint.toml").write_text('[aws]\nendpoint = "http://192.0.2.1:9000"\n')
+    Path("clusters.toml").write_text('[clusters.b]\nsource = "nowhere"\n[clusters.a]\n')
     Path("notes.txt").write_text("no log")
     refused(auditforest(*arguments), Exit.USAGE, *said)
     assert nothing_committed(Path("archive"))
@@ -243,14 +255,21 @@ def test_parts_that_no_commit_names_are_never_read(ranked: Path, night: Path, tm
 
 def test_a_stage_asks_for_the_one_before_it(ranked: Path, tmp_path: Path) -> None:
     archive = shutil.copytree(ranked, tmp_path / "archive")
-    asked = ("--cluster", CLUSTER, "--archive", archive, "--date", FIRST, *FEW_TREES)
-    for table, stage, missing in (("ranking", "report", "score"), ("principal_days", "score", "features")):
+    asked = ("--cluster", CLUSTER, "--archive", archive, "--date", FIRST)
+    for table, stage in (("ranking", "report"), ("principal_days", "score")):
         shutil.rmtree(archive / table)
-        again = f"auditforest {missing} --cluster {CLUSTER} --date {FIRST}"
-        refused(auditforest(stage, *asked), Exit.DATA, again)
-    shutil.rmtree(archive / "events")
-    for stage in ("features", "score"):
-        refused(auditforest(stage, *asked), Exit.EMPTY, f"auditforest export --cluster {CLUSTER} --date {FIRST}")
+        assert advised(refused(auditforest(stage, *asked), Exit.USAGE, "yet; run '")).code == 0
+        assert auditforest(stage, *asked).code == 0
+    for table in ("events", "principal_days", "ranking"):
+        shutil.rmtree(archive / table)
+    for stage in ("features", "score", "report"):
+        said = refused(auditforest(stage, *asked), Exit.EMPTY, "no event of prod is archived")
+        assert said.endswith(f"run 'auditforest export {shlex.join(map(str, asked))} --source ...'")
+
+
+def advised(message: str) -> Ended:
+    """How the command ends that a message tells the user to run, typed as it stands."""
+    return auditforest(*shlex.split(message.rpartition("run 'auditforest ")[2].removesuffix("'")))
 
 
 def test_counts_of_another_history_are_not_ranked(ranked: Path, tmp_path: Path) -> None:
@@ -259,7 +278,9 @@ def test_counts_of_another_history_are_not_ranked(ranked: Path, tmp_path: Path) 
     assert nightly(source, archive, SECOND).code == 0
     shutil.rmtree(archive / "items" / f"cluster={CLUSTER}" / f"date={FIRST}")
     ended = auditforest("score", "--cluster", CLUSTER, "--archive", archive, "--date", SECOND, *FEW_TREES)
-    refused(ended, Exit.DATA, f"auditforest features --cluster {CLUSTER} --date {SECOND}")
+    said = refused(ended, Exit.USAGE, "the counts are of other events, history or features than stand here now")
+    assert advised(said).code == 0
+    assert auditforest("score", "--cluster", CLUSTER, "--archive", archive, "--date", SECOND, *FEW_TREES).code == 0
 
 
 def test_a_ranking_of_another_version_is_not_reported(ranked: Path, tmp_path: Path) -> None:
@@ -271,7 +292,7 @@ def test_a_ranking_of_another_version_is_not_reported(ranked: Path, tmp_path: Pa
     ]
     path.write_bytes(encode(pa.Table.from_pylist(old, rows.schema), meta))
     ended = auditforest("report", "--cluster", CLUSTER, "--archive", archive, "--date", FIRST)
-    refused(ended, Exit.DATA, "another version", "renamed", f"auditforest score --cluster {CLUSTER} --date {FIRST}")
+    assert advised(refused(ended, Exit.USAGE, "another version", "renamed")).code == 0
 
 
 def test_an_archive_that_is_a_file_is_refused(night: Path, tmp_path: Path) -> None:
@@ -306,6 +327,24 @@ def test_an_empty_night_is_refused_and_the_days_the_source_covers_are_named(worl
     (record,) = records(tmp_path / "archive")
     assert (record["exit_code"], record["error"]) == (Exit.EMPTY, line)
     assert record["export"]["counts"]["outside"] == record["export"]["counts"]["read"] > 0
+
+
+def test_files_passed_over_are_named_by_an_empty_night_and_beside_the_results(tmp_path: Path) -> None:
+    source = written(tmp_path / "source", {FIRST: ordinary(FIRST), SECOND: ordinary(SECOND)})
+    (source / f"audit-{SECOND}.ndjson").rename(source / "audit.log.1")
+    (source / "b.txt").write_text("")
+    why = "audit.log.1, b.txt passed over: of a folder, files that end in .ndjson, .jsonl"
+    refused(nightly(source, tmp_path / "archive", SECOND), Exit.EMPTY, why)
+    ended = nightly(source, tmp_path / "archive", FIRST)
+    assert ended.code == 0
+    assert ended.out.splitlines()[-2].startswith(why)
+    # a glob reads what it matches
+    assert "passed over" not in nightly(Path(f"{source}/audit*"), tmp_path / "archive", FIRST).out
+
+
+@pytest.mark.parametrize("night", ["0001-01-01", "0001-01-02"])
+def test_the_first_nights_of_the_calendar_are_empty_ones(night: str, world: Path) -> None:
+    refused(auditforest(*command(source=world, date=night)), Exit.EMPTY, night)
 
 
 def test_a_source_of_blank_lines_is_an_empty_night(tmp_path: Path) -> None:
@@ -350,7 +389,7 @@ def test_the_process_ends_with_the_exit_code(code: Exit, night: Path, tmp_path: 
 
 
 def test_every_exit_code_of_today_was_tried() -> None:
-    assert set(Exit) - set(PROCESSES) == {Exit.UNDELIVERED}
+    assert set(PROCESSES) == set(Exit)
 
 
 def test_a_mistake_of_ours_is_on_record_by_its_type_alone(

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +19,13 @@ from e2e.world import ATTACKER, CLUSTER, NIGHTS, ordinary, written
 
 from pipelines.cli import cli
 from pipelines.config import FLAGS, describe
-from pipelines.errors import Exit
+from pipelines.errors import BUG, ENDINGS, Exit
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "audit-prod-usw2-2026-09-15.ndjson.zst"
 COMMANDS = ("nightly", "export", "features", "score", "report")
+READING = ("nightly", "export")
+GROWING = ("nightly", "score")
+"""Commands that read a source, and those that grow a forest."""
 
 
 def examples(of: Ended) -> list[str]:
@@ -36,8 +40,9 @@ def test_these_are_all_commands() -> None:
 def test_the_groups_help_shows_every_exit_code_and_an_example() -> None:
     ended = auditforest("--help")
     assert (ended.code, ended.err) == (0, "")
-    for code in Exit:
-        assert f"  {code.value}  {code.meaning}\n" in ended.out
+    shown = re.findall(r"^ +([0-9]+) +(.+)$", ended.out.partition("Exit codes:")[2], re.MULTILINE)
+    assert [(int(code), meaning) for code, meaning in shown] == list(ENDINGS.items())
+    assert set(ENDINGS) == {*Exit, BUG, 128 + signal.SIGINT, 128 + signal.SIGTERM}
     assert len(examples(ended)) == 1
     assert all(command in ended.out for command in COMMANDS)
 
@@ -49,13 +54,24 @@ def test_help_shows_an_example_and_every_option_with_its_default(command: str) -
     assert (ended.code, ended.err) == (0, "")
     assert len(examples(ended)) == 1
     for flag, option in FLAGS.items():
-        assert flag in said
-        assert f"{describe(option).description} (default: {describe(option).default})" in said
-    for flag in ("--cluster", "--source", "--archive", "--date", "--from", "--to", "--config"):
+        assert (f" {flag} " in said) == (command in GROWING)
+        told = f"{describe(option).description} (default: {describe(option).default})"
+        assert (told in said) == (command in GROWING)
+    for flag in ("--cluster", "--archive", "--date", "--from", "--to", "--config"):
         assert f" {flag} " in said
+    assert (" --source " in said) == (command in READING)
     first = (cli.commands[command].help or "").splitlines()[0]
     assert first.endswith(".")
     assert first in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_option_without_effect_on_a_command_is_refused(command: str) -> None:
+    idle = [flag for flag in FLAGS if command not in GROWING] + (["--source"] if command not in READING else [])
+    for flag in idle:
+        ended = auditforest(command, "--cluster", CLUSTER, "--archive", "a", flag, "7")
+        assert ended.code == Exit.USAGE
+        assert f"No such option '{flag}'" in ended.complaints[0] or f"No such option: {flag}" in ended.complaints[0]
 
 
 def test_the_examples_of_the_help_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +83,8 @@ def test_the_examples_of_the_help_run_as_they_stand(tmp_path: Path, monkeypatch:
     shown = list(dict.fromkeys(example for ended in asked for example in examples(ended)))
     assert [words.split()[1] for words in shown] == list(COMMANDS)
     for example in shown:
-        ended = auditforest(*shlex.split(example)[1:], *FEW_TREES)
+        words = shlex.split(example)[1:]
+        ended = auditforest(*words, *(FEW_TREES if words[0] in GROWING else ()))
         assert (ended.code, ended.complaints) == (0, []), example
         assert ended.out, example
     assert [record["exit_code"] for record in records(tmp_path / "build" / "demo")] == [0] * len(COMMANDS)

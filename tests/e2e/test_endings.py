@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -110,3 +111,29 @@ def test_closed_streams_stop_no_night(closed: str, logs: Path, tmp_path: Path) -
     ended = subprocess.run(f"exec {sys.executable} {' '.join(words)} {closed}", shell=True, check=False)  # noqa: S602
     assert ended.returncode == 0
     assert records(archive)[0]["exit_code"] == 0
+
+
+def full(logs: Path, archive: Path, stream: str) -> subprocess.CompletedProcess[str]:
+    words = ["-m", "pipelines", "nightly", "--cluster", CLUSTER, "--source", str(logs), "--archive", str(archive)]
+    words += ["--date", str(NIGHTS[0]), "--trees", "5"]
+    command = f"exec {sys.executable} {' '.join(words)} {stream}/dev/full"
+    return subprocess.run(command, shell=True, check=False, capture_output=True, text=True)  # noqa: S602
+
+
+def test_a_full_device_behind_stderr_stops_no_night(logs: Path, tmp_path: Path) -> None:
+    ended = full(logs, tmp_path / "archive", "2>")
+    assert (ended.returncode, ended.stdout.splitlines()[-1].partition(" ")[0]) == (0, "report:")
+
+
+def test_an_error_keeps_its_code_when_stderr_is_full(tmp_path: Path) -> None:
+    assert full(tmp_path / "nowhere", tmp_path / "archive", "2>").returncode == 2
+
+
+def test_a_full_device_behind_stdout_is_told_and_worth_a_retry(logs: Path, tmp_path: Path) -> None:
+    ended = full(logs, tmp_path / "archive", ">")
+    assert ended.returncode == 4, ended.stderr
+    (said,) = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
+    assert re.match(
+        r"auditforest: stdout: results could not be written \(No space left on device\), what was made", said
+    )
+    assert (records(tmp_path / "archive")[0]["exit_code"], len(list(tmp_path.rglob("report.html")))) == (4, 1)

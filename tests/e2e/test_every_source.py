@@ -10,9 +10,8 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -26,6 +25,7 @@ from e2e.world import CLUSTER
 from envelope_builders import CONTROL, TEXTS, compact, firehose, record
 from export_task_server import ExportService, export_task_server
 from logs_server import Stored, logs_server
+from loopback import serving
 
 from pipelines.aws.session import client
 from pipelines.envelopes.security_lake import LACKS
@@ -325,15 +325,8 @@ def one_endpoint(logs: str, others: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

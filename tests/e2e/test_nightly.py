@@ -207,7 +207,7 @@ def test_the_four_stages_in_order_make_what_nightly_makes(built: Built, tmp_path
     source = written(tmp_path / "source", {night: ordinary(night) for night in nights})
     assert auditforest("export", "--source", source, *span).code == 0
     for stage in ("features", "score", "report"):
-        ended = auditforest(stage, *span, *FEW_TREES)
+        ended = auditforest(stage, *span, *(FEW_TREES if stage == "score" else ()))
         assert (ended.code, ended.complaints) == (0, []), stage
         assert len(ended.out.splitlines()) == len(nights), stage
     whole = {name: body for night in nights for name, body in of_night(built[0], night).items()}

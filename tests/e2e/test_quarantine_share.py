@@ -33,11 +33,21 @@ def ranked(archive: Path) -> list[str]:
     return sorted(n for n in everything(archive) if not n.startswith(("events/", "quarantine/")))
 
 
-def complaint(log: Path, lines: int, read: int, percent: int) -> str:
+def complaint(log: Path, lines: int, read: int, percent: int, known: int = 0) -> str:
+    before = f" ({known} more were archived or filed before)" if known else ""
     return (
-        f"auditforest: --source {log}: {lines} of {read} lines are no audit events, more than {percent} %; the others "
-        "are archived, nothing was ranked. See the table quarantine for what they are; mend what ships the log, or "
-        "raise quarantined_percent under [export]"
+        f"auditforest: --source {log}: {lines} of {read} lines are no audit events, more than {percent} %{before}; the "
+        f"others are archived, nothing was ranked. {first_bad(log)}; mend what ships the log, or raise "
+        "quarantined_percent under [export]"
+    )
+
+
+def first_bad(log: Path, night: date = NIGHT) -> str:
+    """What is said of the first bad line of the last file of a source whose archive stands beside it."""
+    path = max(log.iterdir()) if log.is_dir() else log
+    return (
+        f"The first: {path.name} at byte {path.read_bytes().index(bad(1)[0][:7])}, no audit event: auditID and time "
+        f"missing or unreadable; all are filed in {log.parent}/archive/quarantine/cluster={CLUSTER}/date={night}"
     )
 
 
@@ -133,3 +143,44 @@ def test_an_empty_night_of_a_living_cluster_ends_with_6(tmp_path: Path) -> None:
 def test_too_many_bad_lines_come_before_an_empty_night(tmp_path: Path) -> None:
     archive, log = tmp_path / "archive", written(tmp_path / "audit.log", [*good(2, BEFORE), *bad(2)])
     assert nightly(log, archive, NIGHT, trees=2).complaints == [complaint(log, 2, 4, 1)]
+
+
+def growing(tmp_path: Path, before: Sequence[bytes], tonight: Sequence[bytes]) -> Path:
+    """A folder of which a run of the night before saw all but tonight's file."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    written(logs / "a.log", before)
+    nightly(logs, tmp_path / "archive", BEFORE, trees=2)
+    written(logs / "b.log", tonight)
+    return logs
+
+
+def test_bad_lines_of_an_earlier_night_do_not_end_a_clean_night_that_shows_them_again(tmp_path: Path) -> None:
+    logs = growing(tmp_path, [*good(40, BEFORE), *bad(9)], good(20))
+    assert last(tmp_path / "archive")[0] == 3
+    ended = nightly(logs, tmp_path / "archive", NIGHT, trees=2)
+    assert (ended.code, ended.complaints) == (0, [])
+    assert "20 archived + 49 duplicate" in ended.out
+    # the bad night itself is no better for it
+    assert nightly(logs, tmp_path / "archive", BEFORE, trees=2).code == 3
+
+
+def test_new_bad_lines_are_a_share_of_the_new_lines_however_many_old_ones_stand_beside_them(tmp_path: Path) -> None:
+    logs = growing(tmp_path, good(900, BEFORE), [*good(20), *bad(2)])
+    ended = nightly(logs, tmp_path / "archive", NIGHT, trees=2)
+    assert (ended.code, ended.complaints) == (3, [complaint(logs, 2, 22, 1, known=900)])
+
+
+def test_a_run_that_died_between_filing_and_committing_makes_no_bad_night_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, log = tmp_path / "archive", written(tmp_path / "audit.log", [*good(20), *bad(3)])
+
+    def died(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.stages.export._append", died)
+        assert nightly(log, archive, NIGHT, trees=2).code == 130
+    assert {name.split("/")[0] for name in everything(archive)} == {"quarantine"}
+    assert nightly(log, archive, NIGHT, trees=2).complaints == [complaint(log, 3, 23, 1)]

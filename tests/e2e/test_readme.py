@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 from benchmarks.detection import judge, nights_of
 from features.catalogue import FEATURES
 from pipelines.archive import RANKING, Archive
+from pipelines.errors import ENDINGS
 from pipelines.report.sentences import figure
 from pipelines.store import LocalStore
 
@@ -44,7 +45,7 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
     assert len(commands) > 4
     for command in commands:
         words = shlex.split(command)[1:]
-        ended = auditforest(*words, *(FEW_TREES if words[0] != "archive" else ()))
+        ended = auditforest(*words, *(FEW_TREES if words[0] in ("nightly", "score") else ()))
         assert (ended.code, ended.complaints) == (0, []), command
     assert len(blocks("python")) == 2
     for snippet in blocks("python"):
@@ -99,8 +100,22 @@ def test_the_readme_shows_the_first_ranks_of_the_demo(demo: tuple[Path, list[str
 def test_the_demo_run_again_repeats_its_bytes(demo: tuple[Path, list[str], str]) -> None:
     archive, words, out = demo
     before = everything(archive)
-    assert auditforest("nightly", *words).out == out
+    again = auditforest("nightly", *words).out
+    assert run_told(again).startswith("this run: nothing new; ")
+    assert again == out.replace(run_told(out), run_told(again))
     assert everything(archive) == before
+
+
+def run_told(out: str) -> str:
+    """What a run says of itself, which no other run need say."""
+    (line,) = [line for line in out.splitlines() if line.startswith("this run: ")]
+    return line
+
+
+def test_the_readme_lists_every_exit_code() -> None:
+    table = README.partition("| code | meaning |")[2].partition("\n\n")[0]
+    codes = [int(code) for cell in re.findall(r"^\| ([0-9, ]+) \|", table, re.MULTILINE) for code in cell.split(",")]
+    assert codes == list(ENDINGS)
 
 
 def test_the_rrcf_engine_gives_the_ranking_of_the_compiled_one(

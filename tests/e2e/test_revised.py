@@ -12,6 +12,8 @@ from builders import event, lines
 from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_of, records
 from e2e.world import CLUSTER, NIGHTS, PUBLIC, ordinary, written
 
+import pipelines.nightly
+from pipelines.archive import Archive
 from pipelines.parquet import decode
 
 BEFORE, BETWEEN, LATE, ASKED = NIGHTS[:4]
@@ -152,9 +154,10 @@ def test_a_night_that_export_alone_revised_says_what_to_do_and_is_ranked_again_b
 ) -> None:
     source = with_late(tmp_path / "source", LATE)
     where = ("--cluster", CLUSTER, "--source", source, "--archive", archive, "--date", ASKED)
-    first, second = auditforest("export", *where).out.splitlines()
+    first, second, third = auditforest("export", *where).out.splitlines()
     assert first == f"{LATE}  revised by events that came late; run the other stages of this night again"
     assert second.startswith(f"{ASKED}  ")
+    assert third.startswith("this run: ")
     assert night_of(source, archive).code == 0
     assert "eve" in ranks(archive, LATE)
 
@@ -177,3 +180,95 @@ def test_late_events_of_an_empty_night_are_archived_and_their_night_is_ranked_be
     assert f"no audit event of {CLUSTER} for {ASKED}" in ended.complaints[0]
     assert ranking_of(archive, LATE)["generation"] == 2
     assert records(archive)[-1]["export"]["revised"] == [str(LATE)]
+
+
+@pytest.mark.parametrize("name", ["ranking.csv", "report.html", "ranking.json"])
+def test_a_run_killed_before_the_report_of_a_revised_night_is_made_good_by_the_next(
+    name: str, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = with_late(tmp_path / "source", LATE)
+    clean = shutil.copytree(archive, tmp_path / "clean")
+    assert night_of(source, clean).code == 0
+    publish = Archive.publish
+
+    def killed(self: Archive, where: str, body: bytes) -> str:
+        if where.endswith(name):
+            raise KeyboardInterrupt
+        return publish(self, where, body)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "publish", killed)
+        assert night_of(source, archive).code == 130
+    assert everything(archive) != everything(clean)
+    assert night_of(source, archive).code == 0
+    assert everything(archive) == everything(clean)
+
+
+class Meddled:
+    """A stage of nightly before which another run changes the archive."""
+
+    def __init__(self, stage: Any, change: Any, times: int = 1) -> None:
+        self.stage, self.change, self.times = stage, change, times
+
+    def __call__(self, *given: Any) -> Any:
+        if self.times and given[-1 if len(given) == 2 else 2] == ASKED:
+            self.times -= 1
+            self.change(self.times)
+        return self.stage(*given)
+
+
+OTHERS = {"its events": ASKED, "its history": LATE}
+
+
+@pytest.mark.parametrize("changed", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("stage", ["score", "report"])
+def test_a_night_that_another_run_changes_while_it_is_ranked_is_ranked_anew(
+    stage: str, changed: date, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = written(tmp_path / "other", {changed: [came_late(changed)]})
+
+    def change(_left: int) -> None:
+        assert nightly(other, archive, changed, trees=5).code == 0
+
+    meddled = Meddled(getattr(pipelines.nightly, stage), change)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pipelines.nightly.{stage}", meddled)
+        ended = night_of(with_late(tmp_path / "source"), archive)
+    assert (ended.code, ended.complaints, meddled.times) == (0, [], 0)
+    assert ranking_of(archive, changed)["generation"] == 2
+    assert "eve" in ranks(archive, changed)
+    checked = auditforest("archive", "check", "--archive", archive, "--strict")
+    assert (checked.code, checked.complaints) == (0, [])
+
+
+def test_a_night_that_other_runs_change_time_after_time_is_worth_a_retry(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(left: int) -> None:
+        other = written(tmp_path / f"other {left}", {ASKED: [came_late(ASKED, f"credential-{left}")]})
+        where = ("--cluster", CLUSTER, "--source", other, "--archive", archive, "--date", ASKED)
+        assert auditforest("export", *where).code == 0
+
+    source = with_late(tmp_path / "source")
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.nightly.score", Meddled(pipelines.nightly.score, change, times=99))
+        ended = night_of(source, archive)
+    assert ended.code == 4
+    assert f"{ASKED}: other runs changed its events or its history while it was ranked" in ended.complaints[0]
+    assert night_of(source, archive).code == 0
+    assert "eve" in ranks(archive, ASKED)
+
+
+def test_events_that_another_run_archives_while_a_night_is_ranked_are_in_its_ranking(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = written(tmp_path / "other", {ASKED: [came_late(ASKED)]})
+
+    def change(_left: int) -> None:
+        where = ("--cluster", CLUSTER, "--source", other, "--archive", archive, "--date", ASKED)
+        assert auditforest("export", *where).code == 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.nightly.report", Meddled(pipelines.nightly.report, change))
+        assert night_of(with_late(tmp_path / "source"), archive).code == 0
+    assert "eve" in ranks(archive, ASKED)

@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.archive import Addition, Archive
 from pipelines.commits import Commit, Counts, Input, folder, part_file
-from pipelines.errors import DataError
+from pipelines.errors import DataError, RetryError
 from pipelines.store import ObjectStore
 
 NIGHT = date(2026, 9, 15)
@@ -165,7 +165,7 @@ def test_the_same_commit_of_two_writers_is_one(archive: Archive) -> None:
 
 def test_endless_contention_ends_in_an_error(archive: Archive) -> None:
     racing = Racing(archive.store, lambda n: append(archive, f"other {n}"))
-    with pytest.raises(DataError, match=r"5 other writers committed first; run one job a night and cluster") as refused:
+    with pytest.raises(RetryError, match=r"5 other writers committed first; run one job a night") as refused:
         append(Archive(racing, "prod"), "a")
     assert f"{archive.store.url}/{WHERE}" in str(refused.value)
     assert names(archive, archive.newest("events", NIGHT)) == [f"other {n}" for n in range(1, 6)]

@@ -13,7 +13,8 @@ from builders import event, line
 from export_task_server import ExportService, export_task_server
 
 from pipelines.aws.session import client
-from pipelines.errors import AwsError, EmptyNightError
+from pipelines.endings import Ended
+from pipelines.errors import AwsError, ConfigError, EmptyNightError
 from pipelines.sources.base import Batch, Source
 from pipelines.sources.bulk import run_bulk
 
@@ -61,11 +62,13 @@ def run(shared_bucket: tuple[Any, str], service: ExportService, time: Time) -> I
     with ExitStack() as stack:
         endpoint = stack.enter_context(export_task_server(service))
 
-        def start(*, attempts: int = 1, deadline_s: float = 3600, prefix: str = "", name: str = "") -> Source:
+        def start(
+            *, attempts: int = 1, deadline_s: float = 3600, prefix: str = "", name: str = "", archive: str = "archive"
+        ) -> Source:
             logs = stack.enter_context(closing(client("logs", region=None, endpoint_url=endpoint, attempts=attempts)))
             return run_bulk(
                 logs, s3, GROUP, (START, END), f"s3://{bucket}{prefix}", name or f"run-{uuid4().hex}",
-                deadline_s=deadline_s, pause=time.pause, clock=time.clock, owner=None,
+                deadline_s=deadline_s, pause=time.pause, clock=time.clock, owner=None, apart_from=archive,
             )  # fmt: skip
 
         yield start
@@ -252,10 +255,65 @@ def test_a_bucket_that_is_refused_gets_no_export(service: ExportService, time: T
         export_task_server(service) as endpoint,
         closing(client("logs", region=None, endpoint_url=endpoint)) as logs,
         closing(client("s3", region=None, endpoint_url=moto)) as s3,
-        pytest.raises(AwsError, match="NoSuchBucket"),
+        pytest.raises(ConfigError, match="NoSuchBucket"),
     ):
         run_bulk(
             logs, s3, GROUP, (START, END), "s3://nobodys", "run",
-            deadline_s=60, pause=time.pause, clock=time.clock, owner="123456789012",
+            deadline_s=60, pause=time.pause, clock=time.clock, owner="123456789012", apart_from="archive",
         )  # fmt: skip
     assert service.asked == []
+
+
+def interrupting(time: Time, error: type[BaseException], after: int) -> None:
+    """Lets the n-th pause be broken off."""
+
+    def pause(seconds: float) -> None:
+        time.pauses.append(seconds)
+        if len(time.pauses) == after:
+            raise error
+
+    time.pause = pause  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Ended])
+def test_an_interrupted_run_leaves_no_task(
+    error: type[BaseException], service: ExportService, run: Run, time: Time
+) -> None:
+    service.statuses = ["RUNNING"]
+    interrupting(time, error, 3)
+    with pytest.raises(error):
+        run()
+    assert service.asked[-1] == ("CancelExportTask", {"taskId": service.tasks[0]["id"]})
+
+
+def test_a_task_whose_answer_was_lost_is_cancelled_by_an_interrupted_run(
+    service: ExportService, run: Run, time: Time
+) -> None:
+    service.statuses, service.faults = ["RUNNING"], [("CreateExportTask", "lost")]
+    interrupting(time, KeyboardInterrupt, 1)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert service.asked[-1] == ("CancelExportTask", {"taskId": service.tasks[0]["id"]})
+
+
+def test_an_interrupted_run_cancels_no_task_of_others(service: ExportService, run: Run, time: Time) -> None:
+    service.occupy(1_000_000)
+    interrupting(time, KeyboardInterrupt, 2)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert "CancelExportTask" not in service.operations()
+
+
+@pytest.mark.parametrize("archive", ["", "/", "/bulk", "/bulk/archive", "/bulk/archive/"])
+def test_a_destination_that_overlaps_the_archive_gets_no_export(
+    archive: str, service: ExportService, run: Run, shared_bucket: tuple[Any, str]
+) -> None:
+    with pytest.raises(ConfigError, match=r"^bulk_destination s3://archives/bulk: overlaps the archive s3://archives"):
+        run(prefix="/bulk", archive=f"s3://{shared_bucket[1]}{archive}")
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("archive", ["s3://others/bulk", "s3://archives/bulky", "./bulk"])
+def test_a_destination_beside_the_archive_is_exported_to(archive: str, service: ExportService, run: Run) -> None:
+    assert len(read(run(prefix="/bulk", archive=archive))) == 1
+    assert created(service) == 1

@@ -235,6 +235,12 @@ def next_day(rows: pa.Table) -> pa.Table:
     return rows.set_column(at, rows.schema.field(at), pa.array(later, rows.schema.field(at).type))
 
 
+def timeless(rows: pa.Table) -> pa.Table:
+    at = rows.schema.get_field_index("stage_ts")
+    field = rows.schema.field(at)
+    return rows.set_column(at, field, pa.nulls(rows.num_rows, field.type))
+
+
 def table_of(table: str, night: Any) -> str:
     return f"{folder(table, CLUSTER, night)}/{table}.parquet"
 
@@ -291,6 +297,7 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
     ),
     "row twice": ("order", forged(lambda rows: rows.take([0, *range(rows.num_rows - 1)]))),
     "rows of another night": ("order", forged(next_day)),
+    "rows of no time": ("order", forged(timeless)),
     "size untold": ("bytes", forged(lambda rows: rows, size=1)),
     "quarantine's commits removed": (
         "reference",
@@ -381,8 +388,8 @@ def test_late_events_alone_leave_the_nights_tables_stale(history: tuple[Objects,
     found = checked(Memory({key: body for key, body in after.items() if not key.startswith("runs/")} | old))
     assert named(found) == [("stale", table_of(table, SECOND)) for table in ("items", "principal_days", "ranking")]
     assert found.damaged == 0
-    assert "auditforest features --cluster prod --date 2026-09-07" in found.findings[0].mend
-    assert "auditforest score --cluster prod --date 2026-09-07" in found.findings[2].mend
+    assert "auditforest features --cluster prod --archive memory --date 2026-09-07" in found.findings[0].mend
+    assert "auditforest score --cluster prod --archive memory --date 2026-09-07" in found.findings[2].mend
 
 
 def test_a_night_removed_and_run_again_has_no_finding(objects: Objects, tmp_path: Path) -> None:
@@ -411,9 +418,9 @@ def test_only_asked_clusters_and_nights_are_looked_at(store: ObjectStore, object
     other = {f"events/cluster=test/date={FIRST}/{name}": b"x" for name in (STRAY, "notes.txt")}
     key = flipped(ALONE)(objects)
     filled(store, objects | other)
-    assert named(checked(store, cluster=CLUSTER, nights=[SECOND])) == []
+    assert named(checked(store, cluster=CLUSTER, nights=(SECOND, SECOND))) == []
     assert named(checked(store, cluster=CLUSTER)) == [("commit", key)]
-    assert {key for _, key in named(checked(store, cluster="test", nights=[FIRST]))} == set(other)
+    assert {key for _, key in named(checked(store, cluster="test", nights=(FIRST, FIRST)))} == set(other)
     assert checked(store, cluster="nobody").nights == 0
 
 
@@ -450,7 +457,7 @@ def test_a_job_that_writes_meanwhile_is_no_damage(history: tuple[Objects, Object
         one_by_one = Memory(dict(before), job=[{}] * begin + steps)
         at_once = Memory(dict(before), job=[{}] * begin + [{key: after[key] for key in order}])
         for store in (one_by_one, at_once):
-            found = checked(store, nights=[SECOND])
+            found = checked(store, nights=(SECOND, SECOND))
             assert [f for f in found.findings if f.kind.damage] == [], begin
         if at_once.job:
             assert begin > 8
@@ -475,7 +482,7 @@ def test_files_that_no_listing_shows_are_named(objects: Objects, tmp_path: Path)
     shown = list(lines(found))
     assert all(line.isprintable() for line in shown)
     assert r'"events/\u001b[2J\u202egnp.exe "' in shown[0]
-    assert named(checked(store, cluster=CLUSTER, nights=[SECOND])) == named(found)[:1]
+    assert named(checked(store, cluster=CLUSTER, nights=(SECOND, SECOND))) == named(found)[:1]
 
 
 # What is said

@@ -58,6 +58,7 @@ NOT_OURS: dict[str, bytes] = {
     "no JSON": b"<html>",
     "no text": b"\xff\xfe",
     "a list": b"[]",
+    "ever deeper": b"[" * 100_000,
     "null": b"null",
     "another format": changed(format=2),
     "an unknown field": changed(more=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -224,3 +225,30 @@ class _Endless:
         found = self._data[self._at : self._at + size]
         self._at += len(found)
         return found
+
+
+_HEAD = '"messageType":"DATA_MESSAGE","logStream":"kube-apiserver-audit-1"'
+_ONE, _TWO = (json.dumps(json.dumps(event(user=user))) for user in ("one", "two"))
+_FIRST, _SECOND = (f'{{"id":"1","timestamp":1,"message":{text}}}' for text in (_ONE, _TWO))
+TWICE = {
+    "two lists": f'{{{_HEAD},"logEvents":[{_FIRST}],"logEvents":[{_SECOND}]}}',
+    "a text, then a list": f'{{{_HEAD},"logEvents":{_ONE},"logEvents":[{_SECOND}]}}',
+    "an object, then a list": f'{{{_HEAD},"logEvents":{_FIRST},"logEvents":[{_SECOND}]}}',
+    "a list, then an object": f'{{{_HEAD},"logEvents":[{_FIRST}],"logEvents":{_SECOND}}}',
+    "two messages": f'{{{_HEAD},"logEvents":[{{"message":{_ONE},"message":{_TWO}}}]}}',
+    "an object, then a message": f'{{{_HEAD},"logEvents":[{{"message":{_FIRST},"message":{_TWO}}}]}}',
+    "a message, then an object": f'{{{_HEAD},"logEvents":[{{"message":{_ONE},"message":{_SECOND}}}]}}',
+    "two messages behind the usual head": f'{{{_HEAD},"logEvents":[{_FIRST[:-1]},"message":{_TWO}}}]}}',
+    "another stream behind": f'{{{_HEAD},"logEvents":[{_FIRST},{_SECOND}],"logStream":"authenticator-1"}}',
+    "a probe behind": f'{{{_HEAD},"logEvents":[{_FIRST},{_SECOND}],"messageType":"CONTROL_MESSAGE"}}',
+}
+
+
+@pytest.mark.parametrize("record", TWICE.values(), ids=TWICE)
+def test_what_is_said_twice_in_a_record_is_never_lost(record: str) -> None:
+    data = record.encode()
+    with stored.reading("o", "o", io.BytesIO(data + b"\n" + data)) as found:
+        batches = [batch for batch in found.batches() if isinstance(batch, Batch)]
+    read = b"".join(batch.data for batch in batches)
+    assert [read.count(b"one"), read.count(b"two")] == [2, 2]
+    assert sum(batch.skipped for batch in batches) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import time
 from hashlib import sha256
 
 import pytest
@@ -209,3 +210,30 @@ def test_random_damage_never_raises(monkeypatch: pytest.MonkeyPatch, close: int)
             data[at : at + chance.choice([0, 1, 30])] = chance.randbytes(chance.choice([0, 1, 3, 50]))
         found = walked(bytes(data))
         assert len(found.good) >= len(LINES) - 4 * 6
+
+
+HOSTILE = {
+    "small objects": (b"!", b'{"x":1,'),
+    "small objects in a list": (b"!", b',{"a":[1'),
+    "objects that never end": (b"", b'{"auditID":['),
+    "objects in strings that never end": (b"!", b',{"x":"'),
+    "objects that name an event": (b"!", b',{"x":1,"auditID"'),
+    "events too deep that never end": (b"", b'{"auditID":"d","o":' + b"[" * 1200 + b"},\n"),
+    "records that never end": (b"", b'{"messageType":["x",'),
+    "damaged events": (b"", b'{"auditID":"d","requestObject":x},\n'),
+}
+
+
+def _seconds(head: bytes, unit: bytes, size: int) -> float:
+    begin = time.process_time()
+    walked(b"[\n" + FEW[0] + b",\n" + head + unit * (size // len(unit)))
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize(("head", "unit"), HOSTILE.values(), ids=HOSTILE)
+def test_four_times_the_damage_takes_no_more_than_eight_times_as_long(head: bytes, unit: bytes) -> None:
+    for _ in range(2):
+        few, many = (_seconds(head, unit, size) for size in (100_000, 400_000))
+        if many <= 8 * few:
+            return
+    assert many <= 8 * few

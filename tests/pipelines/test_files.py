@@ -18,7 +18,7 @@ from builders import event, line, lines
 from pipelines.errors import ConfigError, DataError, Exit
 from pipelines.parse import Batch
 from pipelines.sources import stored
-from pipelines.sources.base import LongLine
+from pipelines.sources.base import LongLine, Source
 from pipelines.sources.files import ENDINGS, SourceFile, select
 
 LOG = lines(event() for _ in range(20))
@@ -302,6 +302,48 @@ def test_a_bomb_of_one_line_is_measured_and_not_kept(tmp_path: Path, monkeypatch
     assert rest == [Batch("a", len(bomb) + 1, LOG)]
 
 
-def test_a_file_whose_name_is_no_text_goes_by_an_escaped_name(tmp_path: Path) -> None:
-    (tmp_path / os.fsdecode(b"a\xff.log")).write_bytes(line(event()))
-    assert [f.name for f in select(str(tmp_path)).objects] == ["a\\xff.log"]
+NAMES = [b"a\xff.log", b"a\\xff.log", b"a\\udcff.log", "a\u00ff.log".encode(), b"a\\\\xff.log", b"a\n.log", b"a\\n.log"]
+
+
+def test_no_two_files_share_a_name_however_they_are_called(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / os.fsdecode(name)).write_bytes(line(event()))
+    found = chosen(tmp_path)
+    assert len(set(found)) == len(NAMES)
+    assert all(name.isprintable() and name.encode() for name in found)
+    assert {"a\\udcff.log", "a\\\\xff.log", "a\u00ff.log", "a\\n.log"} <= set(found)
+
+
+def test_a_file_passed_over_goes_by_an_escaped_name_too(tmp_path: Path) -> None:
+    put(tmp_path, "a.log", os.fsdecode(b"b\xff.txt"))
+    assert select(str(tmp_path)).ignored == ("b\\udcff.txt",)
+
+
+def test_two_objects_of_one_name_are_no_source(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^source: 2 objects of the name a\.log found; rename one"):
+        Source((SourceFile(tmp_path / "1", "a.log"), SourceFile(tmp_path / "2", "a.log")))
+
+
+EXPORTED = [f"3c0b/{stream}/000000.gz" for stream in ("authenticator-1", "kube-apiserver-1", "kube-apiserver-audit-1")]
+
+
+@pytest.mark.parametrize("pattern", ["**/*.gz", "**"])
+def test_other_logs_of_an_export_task_are_counted_and_not_read(tmp_path: Path, pattern: str) -> None:
+    put(tmp_path, *EXPORTED, data=gz(LOG))
+    put(tmp_path, "aws-logs-write-test", data=b"Permission Check Successful")
+    source = select(str(tmp_path / pattern))
+    assert [one.name for one in source.objects] == EXPORTED
+    counted = []
+    for one in source.objects:
+        with one.open() as reading:
+            counted += [(b.data, b.skipped) for b in reading.batches() if isinstance(b, Batch)]
+    assert counted == [(b"", 20), (b"", 20), (LOG, 0)]
+    assert source.ignored == (() if pattern.endswith("gz") else ("aws-logs-write-test",))
+
+
+def test_another_log_that_is_named_outright_is_read(tmp_path: Path) -> None:
+    put(tmp_path, *EXPORTED, data=gz(LOG))
+    for source in (tmp_path / EXPORTED[0], (tmp_path / EXPORTED[0]).parent / "*.gz"):
+        (one,) = select(str(source)).objects
+        with one.open() as reading:
+            assert [b.data for b in reading.batches() if isinstance(b, Batch)] == [LOG]

@@ -20,12 +20,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "describe_cluster": {"name": "prod"},
     "describe_export_tasks": {},
     "describe_log_groups": {},
-    "describe_log_streams": {"logGroupName": GROUP},
     "filter_log_events": {"logGroupName": GROUP, "limit": 10, "startTime": 0, "endTime": 9},
-    "get_log_events": {"logGroupName": GROUP, "logStreamName": "s", "startTime": 0, "endTime": 9},
-    "get_query_results": {"queryId": "q"},
-    "start_query": {"startTime": 0, "endTime": 1, "queryString": "stats count(*)"},
-    "stop_query": {"queryId": "q"},
 }
 
 

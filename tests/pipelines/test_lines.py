@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import lines as module
-from pipelines.lines import HASH_BYTES, SCHEMA, Lines, lines_of, record_batches, split, unwrap, without
+from pipelines.lines import HASH_BYTES, SCHEMA, Lines, lines_of, record_batches, split, without
 from pipelines.sources.base import Batch
+from pipelines.wrapped import unwrap
 
 ONE = line(event(audit_id="one", agent="café ☃")).rstrip()
 TWO = line(event(audit_id="two")).rstrip()
@@ -299,7 +300,9 @@ def test_the_engine_is_handed_every_line_with_what_is_known_of_it(raw: bool) -> 
             "raw": raw,
             "cut": False,
             "logged_ms": at_ms,
-            "inside": False,
+            "inside": 0,
+            "left_out": None,
+            "whole_sha256": None,
         }
         for pos, one, at_ms in ((start, ONE, STAMP_MS), (start + len(ONE) + 2, TWO, None))
     ]

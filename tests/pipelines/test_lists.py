@@ -57,7 +57,7 @@ def test_a_bad_event_of_a_list_is_quarantined_alone_with_its_own_offset(engine: 
     assert [r["name"] for r in found.rows.to_pylist()] == ["a", "b"]
     (row,) = found.quarantine.to_pylist()
     assert (row["byte_offset"], row["length"]) == (1000 + data.index(bad), len(bad))
-    assert row["reason"].startswith("in a list: no audit event")
+    assert row["reason"].startswith("inside another line: no audit event")
 
 
 @pytest.mark.parametrize(

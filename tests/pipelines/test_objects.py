@@ -13,12 +13,14 @@ from builders import event, lines
 
 from pipelines.errors import ConfigError, EmptyNightError
 from pipelines.sources.base import Batch, Source
+from pipelines.sources.export_layout import OTHER_STREAMS
 from pipelines.sources.objects import PARTITIONS, Place, open_objects
 
 NIGHT = datetime(2026, 9, 15, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 LOG = gzip.compress(lines([event()]), mtime=0)
+TASK = "3c0b3c8e-4e6f-4d2a-9b1f-0a1b2c3d4e5f"
 
 
 def window(start: datetime = NIGHT, end: datetime | None = None) -> tuple[int, int]:
@@ -89,6 +91,30 @@ def test_any_name_is_read_but_empty_objects_folders_and_write_tests(s3: Any, put
     source = opened(s3, url)
     assert names(source) == ["PUT-1-2026-09-15-00-00-00-0a1b", "log", "x.parquet"]
     assert source.ignored == ("aws-logs-write-test", "empty.gz", "folder/", "full/", "task/aws-logs-write-test")
+
+
+def test_other_logs_that_an_export_task_wrote_are_counted_and_not_read(s3: Any, put: Put) -> None:
+    streams = [f"{name}0a1b" for name in OTHER_STREAMS]
+    others = [f"{TASK}/{stream}/000000.gz" for stream in streams]
+    url = put(*others, body=gzip.compress(b"2026-09-15T05:00:00.000Z I0915 a\n2026-09-15T05:00:00.000Z I0915 b"))
+    audit = [f"{TASK}/kube-apiserver-audit-0a1b/000000.gz", f"{TASK}/of-somebody/000000.gz"]
+    put(*audit)
+    put("aws-logs-write-test", body=b"Permission Check Successful")
+    source = opened(s3, url)
+    assert names(source) == sorted(audit + others)
+    for one in source.objects:
+        with one.open() as reading:
+            (batch,) = reading.batches()
+        assert isinstance(batch, Batch)
+        assert (batch.data.count(b"\n"), batch.skipped) == ((1, 0) if one.name in audit else (0, 2))
+        assert reading.stored_bytes == one.size
+
+
+@pytest.mark.parametrize("key", [f"{TASK}/kube-apiserver-0a1b/x.gz", "kube-apiserver-0a1b/0/000000.gz", "000000.gz"])
+def test_a_key_of_another_layout_says_nothing_of_its_stream(key: str, s3: Any, put: Put) -> None:
+    (one,) = opened(s3, put(key)).objects
+    with one.open() as reading:
+        assert [batch.data.count(b"\n") for batch in reading.batches() if isinstance(batch, Batch)] == [1]
 
 
 def test_a_folder_with_a_longer_name_is_another_one(s3: Any, put: Put) -> None:
@@ -219,7 +245,10 @@ def test_a_source_beside_the_archive_is_read(archive: str, s3: Any, put: Put) ->
     assert names(opened(s3, f"{url}/logs", apart_from=archive.format(folder))) == ["a.gz"]
 
 
-@pytest.mark.parametrize("url", ["s3://", "s3:///a", "s3://B/a", "s3:/bucket/a", "gs://bucket/a", "bucket/a"])
+@pytest.mark.parametrize(
+    "url",
+    ["s3://", "s3:///a", "s3://B/a", "s3://a..b/x", "s3://10.0.0.1/a", "s3:/bucket/a", "gs://bucket/a", "bucket/a"],
+)
 def test_an_address_that_is_none_is_a_usage_error(url: str) -> None:
     with pytest.raises(ConfigError, match="expected s3://BUCKET/PREFIX"):
         Place.of(url)

@@ -13,17 +13,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import md5, sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pyarrow as pa
 import pytest
+from loopback import serving
 
 from pipelines.aws.objects import Bucket, Listed
 from pipelines.aws.session import client
-from pipelines.errors import AwsError, DataError
+from pipelines.errors import AwsError, ConfigError, DataError
 from pipelines.sources.base import Batch
 from pipelines.sources.objects import open_objects
 
@@ -138,15 +139,8 @@ def shelf() -> Shelf:
 @pytest.fixture(scope="module")
 def line() -> Iterator[Any]:
     """A client of a server that shows whatever shelf the test of the moment has set up."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-    with closing(client("s3", region=None, endpoint_url=endpoint, attempts=1)) as made:
+    with serving(Handler) as endpoint, closing(client("s3", region=None, endpoint_url=endpoint, attempts=1)) as made:
         yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
@@ -265,7 +259,6 @@ def test_an_object_that_changes_is_a_data_error(
     [
         (403, "AccessDenied", "s3:ListBucket on the bucket, s3:GetObject .* kms:Decrypt .* expected owner"),
         (403, "InvalidObjectState", "restore the object"),
-        (404, "NoSuchBucket", "name of the bucket"),
         (503, "SlowDown", "run again later"),
     ],
 )
@@ -347,10 +340,9 @@ def test_a_listing_that_goes_round_in_circles_is_an_error(bucket: Bucket, shelf:
         list(bucket.listing("logs/"))
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket"])
-def test_a_refused_listing_is_an_error(code: str, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Handler, "do_GET", lambda self: self.refuse(404 if "No" in code else 403, code))
-    with pytest.raises(AwsError, match=rf"^s3://bucket/logs/: {code}, no; "):
+def test_a_refused_listing_is_an_error(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "do_GET", lambda self: self.refuse(403, "AccessDenied"))
+    with pytest.raises(AwsError, match=r"^s3://bucket/logs/: AccessDenied, no; "):
         list(bucket.listing("logs/"))
 
 
@@ -436,3 +428,15 @@ def test_an_error_of_an_object_ahead_is_raised_where_it_is_opened(s3: Any, shelf
     assert [content(one) for one in made[:2]] == [b"0\n", b"1\n"]
     with pytest.raises(DataError, match=r"^s3://bucket/logs/2: replaced"):
         content(made[2])
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchBucket"), (400, "InvalidBucketName")])
+def test_a_bucket_that_is_not_there_is_a_matter_of_the_configuration(
+    status: int, code: str, bucket: Bucket, s3: Any, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.faults = [("refuse", status, code)]
+    with pytest.raises(ConfigError, match=rf"^s3://bucket/logs/a: {code}, no; .*(correct its name|bucket's name)"):
+        read(bucket, found())
+    monkeypatch.setattr(Handler, "do_GET", lambda self: self.refuse(status, code))
+    with pytest.raises(ConfigError, match=rf"^s3://bucket/logs/: {code}, no; "):
+        objects(s3)

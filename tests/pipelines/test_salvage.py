@@ -296,20 +296,12 @@ def test_a_cut_event_beside_whole_ones_is_salvaged_or_quarantined_alone(
             assert (row["audit_id"], row["truncated"], row["bytes"]) == ("b", "text", len((B[:cut] + mark).rstrip()))
         for entry in bad:
             assert entry["byte_offset"] > len(A) - 1
-            assert entry["reason"].startswith("in a list: ")
+            assert entry["reason"].startswith("inside another line: ")
     assert len(ended.rows[len(cuts) - 1]) == 2
 
 
 NESTED = {
     "a list in a list": (b"[[" + A + b"]]", ["not a JSON object"]),
-    "an EventList in a list": (
-        b'[{"kind":"EventList","items":[' + A + b"]}]",
-        ["in a list: no audit event: auditID and time missing or unreadable"],
-    ),
-    "an event in a list, wrapped": (
-        b"[" + line({"log": A.decode()}).rstrip() + b"]",
-        ["in a list: no audit event: auditID and time missing or unreadable"],
-    ),
     "an empty list": (b"[]", ["not a JSON object"]),
     "an empty EventList": (
         b'{"kind":"EventList","items":[]}',
@@ -318,13 +310,13 @@ NESTED = {
 }
 
 
-def test_a_list_beside_an_event_costs_only_itself(engine: duckdb.DuckDBPyConnection) -> None:
+def test_a_list_beside_an_event_is_read_too(engine: duckdb.DuckDBPyConnection) -> None:
     ended = read(engine, [b"[" + A + b",[" + B + b"]]"])
-    assert [row["audit_id"] for row in ended.rows[0]] == ["a"]
-    assert [entry["reason"] for entry in ended.bad[0]] == ["in a list: not a JSON object"]
+    assert [row["audit_id"] for row in ended.rows[0]] == ["a", "b"]
+    assert not ended.bad
 
 
-def test_lists_in_lists_are_quarantined_with_the_reason(engine: duckdb.DuckDBPyConnection) -> None:
+def test_lists_without_events_are_quarantined_with_the_reason(engine: duckdb.DuckDBPyConnection) -> None:
     ended = read(engine, [A, *(data for data, _ in NESTED.values())])
     assert list(ended.rows) == [0]
     found = [[entry["reason"] for entry in ended.bad[i]] for i in range(1, len(NESTED) + 1)]
@@ -338,7 +330,11 @@ _AZURE = {"category": "kube-audit", "operationName": "x", "properties": {"log": 
 def test_a_record_of_azure_is_named_as_one(engine: duckdb.DuckDBPyConnection) -> None:
     forms: tuple[Any, ...] = (_AZURE, {"records": [_AZURE]}, [_AZURE])
     ended = read(engine, [line(made).rstrip() for made in forms])
-    assert [entry["reason"] for i in range(3) for entry in ended.bad[i]] == [AZURE, AZURE, f"in a list: {AZURE}"]
+    assert [entry["reason"] for i in range(3) for entry in ended.bad[i]] == [
+        AZURE,
+        AZURE,
+        f"inside another line: {AZURE}",
+    ]
     assert not ended.rows
 
 
@@ -347,6 +343,80 @@ def test_an_event_that_is_cut_in_its_wrapper_is_no_event(engine: duckdb.DuckDBPy
     ended = read(engine, [A, *(outer[:cut] for cut in range(1, len(outer), 31))])
     assert list(ended.rows) == [0]
     assert {entry[0]["reason"] for entry in ended.bad.values()} == {"not a JSON object"}
+
+
+# In wrappers
+
+
+def wrapped(text: str, key: str = "log") -> str:
+    return json.dumps({"date": 1.5, key: text})
+
+
+_EVENT = A.decode()
+WRAPPED = {
+    "behind a prefix": wrapped(f"2026-09-15T10:00:00Z stdout F {_EVENT}"),
+    "in a wrapper": wrapped(wrapped(_EVENT, "message")),
+    "in a list": wrapped(f"[{_EVENT}]"),
+    "in a list of wrappers": wrapped(f"[{wrapped(_EVENT)}]"),
+    "wrapped, behind a prefix": f"2026-09-15T10:00:00Z stdout F {wrapped(_EVENT)}",
+    "in a wrapper, each behind a prefix": wrapped(f"2026-09-15T10:00:00Z stdout F {wrapped(f'2026-09-15Z {_EVENT}')}"),
+    "in three wrappers": wrapped(wrapped(wrapped(_EVENT))),
+    "in four wrappers": wrapped(wrapped(wrapped(wrapped(_EVENT)))),
+    "cut off": wrapped(f"2026-09-15T10:00:00Z stdout F {_EVENT[:-40]}"),
+    "cut off, without a time": wrapped(f"2026-09-15T10:00:00Z stdout F {_EVENT[: _EVENT.index('requestReceived')]}"),
+    "no event": wrapped('{"a":1}'),
+    "blank": wrapped(""),
+    "as an object": '{"date":1.5,"log":' + _EVENT + "}",
+}
+FIRST = {
+    "a wrapped event": wrapped(B.decode()).encode(),
+    "a blank line": b"",
+    "a plain event": B,
+    "no event": b"text",
+}
+
+
+@pytest.mark.parametrize("one", WRAPPED.values(), ids=WRAPPED)
+def test_a_wrapped_line_ends_the_same_wherever_it_stands(engine: duckdb.DuckDBPyConnection, one: str) -> None:
+    data = one.encode()
+    ends = []
+    for first in FIRST.values():
+        found = parse(engine, Batch("o", 0, first + b"\n" + data + b"\n"))
+        rows, bad = (
+            [(r[p] - len(first), r) for r in t.to_pylist() if r[p] > len(first)]
+            for t, p in ((found.rows, "pos"), (found.quarantine, "byte_offset"))
+        )
+        place = {"pos": None, "byte_offset": None}
+        ends.append(([(at, r | place) for at, r in rows], [(at, r | place) for at, r in bad]))
+        ends[-1] += (found.blank - (not first),)
+    assert ends == ends[:1] * len(FIRST)
+    assert sum(map(len, ends[0][:2])) + ends[0][2] == 1
+
+
+def test_three_lines_around_an_event_are_taken_off_and_no_more(engine: duckdb.DuckDBPyConnection) -> None:
+    found = read(engine, [one.encode() for one in WRAPPED.values()])
+    read_ids = {name: found.rows[i][0]["audit_id"] for i, name in enumerate(WRAPPED) if i in found.rows}
+    lost = {"in four wrappers", "no event", "blank"}
+    assert read_ids == {name: "a" for name in WRAPPED if name not in lost}
+
+
+def test_an_event_that_a_shipper_took_apart_is_read_and_its_bytes_are_not_those_of_the_server(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    other = b'{"log":{"level":"info"},"a":{"auditID":"b"}}'
+    found = read(engine, [A, WRAPPED["as an object"].encode(), other])
+    (alone,), (held,) = found.rows[0], found.rows[1]
+    assert (held["bytes"], alone["bytes"]) == (None, len(A))
+    assert held | {"bytes": 0, "pos": 0} == alone | {"bytes": 0, "pos": 0}
+    assert list(found.bad) == [2]
+
+
+def test_a_mended_line_that_fails_all_the_same_is_filed_as_it_was_read(engine: duckdb.DuckDBPyConnection) -> None:
+    stamped = rb'"stageTimestamp":"2026-W38-2T10:00:00+00:00"'
+    one = b'{"auditID":"x",' + stamped + b',"verb":"ge'
+    assert repaired(one) is not None
+    (entry,) = read(engine, [one]).bad[0]
+    assert (entry["length"], entry["sha256"]) == (len(one), sha256(one).hexdigest())
 
 
 # Any damage
@@ -391,8 +461,8 @@ def test_what_stands_side_by_side_is_the_line_piece_by_piece(data: bytes) -> Non
         assert (data + _RAW)[at : at + len(piece)] == piece
 
 
-@given(_DAMAGED, st.booleans(), st.booleans(), st.none() | st.integers(1, 10**13))
-def test_no_bad_line_raises(data: bytes, is_object: bool, inside: bool, logged_ms: int | None) -> None:
+@given(_DAMAGED, st.booleans(), st.integers(0, 3), st.none() | st.integers(1, 10**13))
+def test_no_bad_line_raises(data: bytes, is_object: bool, inside: int, logged_ms: int | None) -> None:
     bad = BadLine(0, 5, data, is_object, False, False, True, False, logged_ms, inside)
     for inner in saved(bad) or []:
         assert inner.pos >= 5

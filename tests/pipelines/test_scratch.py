@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,3 +171,47 @@ def test_a_lock_held_through_another_open_file_keeps_the_folder(temporary: Path)
             assert (folder / "deep" / "rows").exists()
     with scratch():
         assert not folder.exists()
+
+
+def aged(folder: Path, seconds: float) -> Path:
+    then = folder.stat().st_mtime - seconds
+    os.utime(folder, (then, then))
+    return folder
+
+
+@pytest.mark.parametrize("locked", [False, True], ids=["without a lock", "with a lock that nobody holds"])
+def test_what_a_process_left_that_was_killed_while_it_made_its_folder_goes_after_an_hour(
+    temporary: Path, locked: bool
+) -> None:
+    for name in (".auditforest-old", ".auditforest-new"):
+        (temporary / name).mkdir()
+        if locked:
+            (temporary / name / ".lock").write_bytes(b"")
+    aged(temporary / ".auditforest-old", 3700)
+    with scratch() as folder:
+        assert listed(temporary) == sorted([".auditforest-new", folder.name])
+
+
+def test_an_old_folder_of_such_a_name_that_holds_anything_stays(temporary: Path) -> None:
+    aged(leftover(temporary, ".auditforest-mine"), 3700)
+    aged(temporary, 0)
+    (temporary / "auditforest-report").mkdir()
+    aged(temporary / "auditforest-report", 3700)
+    with scratch():
+        pass
+    assert listed(temporary) == [".auditforest-mine", "auditforest-report"]
+    assert (temporary / ".auditforest-mine" / "deep" / "rows").read_bytes() == b"x"
+
+
+def test_the_lock_is_the_last_to_go(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = shutil.rmtree
+
+    def watched(path: Path, *, ignore_errors: bool) -> None:
+        seen.append((path.name, (temporary / "auditforest-left" / ".lock").exists()))
+        real(path, ignore_errors=ignore_errors)
+
+    (leftover(temporary) / "rows").write_bytes(b"x")
+    monkeypatch.setattr("pipelines.scratch.shutil.rmtree", watched)
+    with scratch():
+        assert seen == [("deep", True), ("auditforest-left", True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -19,15 +20,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.config import ParseConfig
+from pipelines.endings import explained
 from pipelines.engine import engine as connected
+from pipelines.envelopes import security_lake
+from pipelines.envelopes.limits import Limits
 from pipelines.envelopes.ocsf import event, of_path
 from pipelines.envelopes.security_lake import LACKS
-from pipelines.errors import DataError
+from pipelines.errors import DataError, Exit
 from pipelines.events import NAMES
 from pipelines.parse import parse
 from pipelines.sources import stored
 from pipelines.sources.base import Batch
 
+LIMITS = Limits(16_000_000, 100_000, 1 << 26)
 SECRET = "hunter2"
 BODY = json.dumps({"spec": {"token": SECRET}})
 RECEIVED, STAGE = "2026-09-15T12:00:00.123000Z", "2026-09-15T12:00:00.125000Z"
@@ -239,6 +244,61 @@ def test_records_of_other_classes_are_counted_and_rows_keep_their_number(monkeyp
     assert numbers == [1, 2, 4, 5]
     assert [json.loads(x)["stage"] for b in found for x in b.data.splitlines()] == [f"m{n}" for n in numbers]
     assert max(len(b.data.splitlines()) for b in found) == 2
+
+
+@pytest.mark.parametrize("class_uid", ["6003", " 6003 ", [6003], "API Activity", None, {"id": 6003}])
+def test_a_class_that_is_no_number_hands_its_record_on(class_uid: object) -> None:
+    made = [record(class_uid=class_uid, message=f"m{i}") for i in range(2)]
+    assert [one["stage"] for one in events(parquet(made))] == ["m0", "m1"]
+    assert sum(batch.skipped for batch in batches(parquet(made))) == 0
+
+
+@pytest.mark.parametrize("class_uid", ["3002", 3002, 3002.0])
+def test_another_class_is_passed_over_in_each_form_of_a_number(class_uid: object) -> None:
+    (batch,) = batches(parquet([record(class_uid=class_uid)]))
+    assert (batch.data, batch.skipped) == (b"", 1)
+
+
+FAR_US = 300_000_000_000_000_000
+
+
+@pytest.mark.parametrize("far", [FAR_US, -FAR_US], ids=["year 11476", "before the year 1"])
+def test_a_time_that_no_calendar_holds_costs_only_itself(far: int) -> None:
+    made = [record(message=f"m{i}") for i in range(3)]
+    table = pa.Table.from_pylist([{k: v for k, v in one.items() if k not in ("time_dt", "metadata")} for one in made])
+    times = pa.array([STAGE_MS * 1000, far, STAGE_MS * 1000], pa.timestamp("us", "UTC"))
+    metadata = pa.StructArray.from_arrays([times, pa.array(["Metadata"] * 3)], ["logged_time_dt", "log_level"])
+    sink = io.BytesIO()
+    pq.write_table(table.append_column("time_dt", times).append_column("metadata", metadata), sink)
+    found = events(sink.getvalue())
+    assert [(one["stage"], one["level"], one["stageTimestamp"]) for one in found] == [
+        (f"m{i}", "Metadata", STAGE) for i in range(3)
+    ]
+
+
+class _Failing(io.BytesIO):
+    """A file on a disk that fails."""
+
+    def read(self, *_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_disk_that_fails_is_not_told_as_a_damaged_object() -> None:
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        list(security_lake.batches("o", "s3://lake/o", _Failing(parquet([record()])), LIMITS))
+    assert explained(caught.value) == (
+        Exit.TRANSIENT,
+        "this machine: [Errno 5] Input/output error; free space or mend permissions, then run again",
+    )
+
+
+def test_a_full_disk_is_not_told_as_a_damaged_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(security_lake.tempfile, "TemporaryFile", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        batches(parquet([record()]), _Pipe)
 
 
 class _Pipe(io.RawIOBase):

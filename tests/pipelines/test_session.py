@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
 import pytest
+from loopback import serving
 
 from pipelines.aws.session import Role, client, explained
-from pipelines.errors import AwsError
+from pipelines.errors import AwsError, ConfigError
 
 _GIVEN = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
 <AccessKeyId>{key}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>{key}-token</SessionToken>
@@ -48,7 +48,7 @@ class Account:
 
 
 @contextmanager
-def serving(answer: Callable[[BaseHTTPRequestHandler, bytes], tuple[int, str]]) -> Iterator[str]:
+def answering(answer: Callable[[BaseHTTPRequestHandler, bytes], tuple[int, str]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def respond(self) -> None:
             status, text = answer(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
@@ -63,15 +63,8 @@ def serving(answer: Callable[[BaseHTTPRequestHandler, bytes], tuple[int, str]]) 
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def signer(handler: BaseHTTPRequestHandler) -> str:
@@ -93,7 +86,7 @@ def endpoint(account: Account) -> Iterator[str]:
         account.signed.append(signer(handler))
         return 200, "body"
 
-    with serving(answer) as made:
+    with answering(answer) as made:
         yield made
 
 
@@ -218,7 +211,7 @@ def test_a_pod_with_a_pod_identity_calls_with_the_keys_of_its_agent(
         given = {"AccessKeyId": "ASIAPOD", "SecretAccessKey": "secret", "Token": "token", "Expiration": until}
         return 200, json.dumps(given)
 
-    with serving(agent) as address:
+    with answering(agent) as address:
         pod.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{address}/v1/credentials")
         pod.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(token))
         with closing(client("s3", region=None, endpoint_url=endpoint)) as s3:
@@ -228,3 +221,13 @@ def test_a_pod_with_a_pod_identity_calls_with_the_keys_of_its_agent(
     assert set(shown) == {"the-pod"}
     assert account.signed == ["ASIAPOD", "ASIA1"]
     assert account.asked[0]["signer"] == "ASIAPOD"
+
+
+def test_a_missing_region_is_named_with_its_option(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(
+        ConfigError, match=r"^logs: no region found; set region under \[aws\] or \[clusters\.NAME\] in "
+    ):
+        client("logs", region=None)

@@ -264,8 +264,8 @@ def test_list_reads_every_page(s3: Any, bucket: str) -> None:
 
 
 @each_call
-def test_a_missing_bucket_is_an_error_of_the_store(s3: Any, tmp_path: Path, call: Call) -> None:
-    with pytest.raises(AwsError, match=r"^s3://no-such-bucket/a/events/.*: NoSuchBucket, .*; create the bucket"):
+def test_a_missing_bucket_is_an_error_of_the_configuration(s3: Any, tmp_path: Path, call: Call) -> None:
+    with pytest.raises(ConfigError, match=r"^s3://no-such-bucket/a/events/.*: NoSuchBucket, .*; create the bucket"):
         call(S3Store(s3, "no-such-bucket", "a"), tmp_path)
     assert set(tmp_path.iterdir()) <= {tmp_path / "source"}
 

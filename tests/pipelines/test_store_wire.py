@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import running
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from real_s3.test_claims import CALLS, COMMIT, KEY, LARGE
 from werkzeug.serving import make_server
@@ -58,22 +58,8 @@ class Wire:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Wire]:
     heard = Wire()
-    with serving(heard) as heard.endpoint:
+    with running(make_server("127.0.0.1", 0, heard, threaded=True)) as heard.endpoint:
         yield heard
-
-
-@contextmanager
-def serving(app: Wire) -> Iterator[str]:
-    """Its endpoint."""
-    made = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{made.server_port}"
-    finally:
-        made.shutdown()
-        thread.join()
-        made.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs_server import AUDIT_STREAM, FakeLogs, Stored, logs_server
+from logs_server import FakeLogs, Stored, logs_server
 
 from pipelines.aws.session import client
 from pipelines.sources.window import (
@@ -18,12 +18,10 @@ from pipelines.sources.window import (
     Window,
     export_bounds,
     filter_bounds,
-    get_bounds,
     hour_name,
     hours,
     midnight_ms,
     of_nights,
-    query_bounds,
 )
 
 NIGHT = date(2026, 9, 15)
@@ -45,36 +43,19 @@ def by_filter(server: Server, window: Window) -> list[int]:
     return [e["timestamp"] for e in server[0].filter_log_events(**GROUP, limit=100, **filter_bounds(window))["events"]]
 
 
-def by_get(server: Server, window: Window) -> list[int]:
-    asked = {**GROUP, "logStreamName": AUDIT_STREAM, "startFromHead": True}
-    return [e["timestamp"] for e in server[0].get_log_events(**asked, **get_bounds(window))["events"]]
-
-
 def by_export(server: Server, window: Window) -> list[int]:
     server[0].create_export_task(**GROUP, destination="bucket", **export_bounds(window))
     return [e.at_ms for e in server[1].exported()]
 
 
-@pytest.mark.parametrize("read", [by_filter, by_get, by_export])
+@pytest.mark.parametrize("read", [by_filter, by_export])
 def test_every_api_reads_the_start_and_the_last_millisecond_but_not_the_end(
     server: Server, read: Callable[[Server, Window], list[int]]
 ) -> None:
     assert read(server, Window(START_MS, END_MS)) == [START_MS, END_MS - 1]
 
 
-def test_a_query_counts_the_start_and_the_last_millisecond_but_not_the_end(server: Server) -> None:
-    asked = query_bounds(Window(START_MS, END_MS))
-    query = server[0].start_query(**GROUP, queryString="stats count(*)", **asked)["queryId"]
-    assert server[0].get_query_results(queryId=query)["results"][0][0]["value"] == "2"
-
-
-@pytest.mark.parametrize("window", [Window(START_MS + 1, END_MS), Window(START_MS, END_MS - 1)], ids=["start", "end"])
-def test_a_query_over_a_part_of_a_second_is_refused(window: Window) -> None:
-    with pytest.raises(ValueError, match="whole seconds"):
-        query_bounds(window)
-
-
-@pytest.mark.parametrize("bounds", [filter_bounds, export_bounds, query_bounds])
+@pytest.mark.parametrize("bounds", [filter_bounds, export_bounds])
 def test_an_empty_window_has_no_bounds_where_the_end_counts(bounds: Callable[[Window], dict[str, int]]) -> None:
     with pytest.raises(ValueError, match="empty"):
         bounds(Window(START_MS, START_MS))

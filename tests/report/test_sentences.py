@@ -3,7 +3,7 @@
 import pytest
 from report_builders import coverage, night, reason
 
-from pipelines.report.sentences import counted, coverage_line, figure, nights, notices, reason_sentence
+from pipelines.report.sentences import counted, coverage_line, figure, nights, notices, reason_sentence, run_line
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,12 @@ def test_a_missing_hour_is_named_in_the_coverage_line():
 def test_hours_missing_at_the_ends_of_a_day_are_no_gap():
     line = coverage_line(night(coverage=coverage(hours_seen=tuple(range(4, 20)))))
     assert "16 of 24 hours seen (no event in 00, 01, 02, 03, 20, 21, 22, 23 UTC);" in line
+
+
+def test_a_run_tells_where_its_lines_ended_and_whether_anything_was_new():
+    counts = {"read": 1, "archived": 0, "duplicate": 0, "quarantined": 1, "outside": 0}
+    one = "1 line read = 0 archived + 0 duplicate + 1 quarantined + 0 outside the asked nights"
+    assert run_line(counts) == one
+    known = {"read": 2000, "archived": 0, "duplicate": 1500, "quarantined": 0, "outside": 500}
+    said = "nothing new; 2,000 lines read = 0 archived + 1,500 duplicate + 0 quarantined + 500 outside the asked nights"
+    assert run_line(known) == said

@@ -1,4 +1,4 @@
-"""A short sweep for every day: a dozen modes once each, spread so that every kind of call meets a fault.
+"""A short sweep for every day: fourteen modes once each, spread so that every kind of call meets a fault.
 
 test_sweep_whole.py sweeps every call."""
 

@@ -1,0 +1,59 @@
+"""An event that a shipper wrapped: as text or as an object under `log` or `message`, perhaps a time before it.
+
+Pure; tests/pipelines/test_lines.py holds the truth."""
+
+from __future__ import annotations
+
+import json
+
+from pipelines.lists import CutError, members
+
+MOST = 3
+"""Lines around an event that are taken off: wrappers in lists in wrappers."""
+
+_KEYS = ("log", "message")
+"""Under which Fluent Bit and its like put a whole line."""
+_LOOKED_AT = {*_KEYS, "auditID"}
+_SOUGHT = tuple(f'"{key}"'.encode() for key in _KEYS)
+_HEAD_BYTES = 4096
+
+
+def one_line(text: str) -> str:
+    """The text without line ends at its end, others as spaces: JSON takes either, and one event stays one line."""
+    return text.rstrip("\r\n").replace("\n", " ")
+
+
+def one_line_of(line: bytes) -> bytes:
+    """The same of bytes; one character a byte, as no other character holds one of these."""
+    return one_line(line.decode("latin-1")).encode("latin-1")
+
+
+def likely(line: bytes) -> bool:
+    """Is it worth a look for a wrapper? Cheap, and never true of an event as the API server writes it."""
+    head = line[:_HEAD_BYTES]
+    # a quote within text is escaped, so the inner event's own key does not count
+    return b'"auditID"' not in head and any(key in head for key in _SOUGHT)
+
+
+def unwrap(line: bytes) -> tuple[bytes, bool] | None:
+    """The line that a JSON object holds under `log` or `message`, and whether as text; None for anything else.
+
+    Held as an object, it is one that names an auditID, and its bytes are no longer those of the API server.
+    """
+    # one character a byte: JSON's own signs are ASCII, and only they matter here
+    text = line.decode("latin-1").strip(" \t\r\n")
+    try:
+        found = {key: text[value:end] for key, _, value, end in members(text, 0) if key in _LOOKED_AT}
+        if "auditID" in found:
+            return None
+        for key in _KEYS:
+            if found.get(key, "")[:1] == '"':
+                # a lone surrogate is no text; the line stays as it is, and is told to be no event
+                return one_line(json.loads(found[key].encode("latin-1"))).encode(), True
+        for key in _KEYS:
+            value = found.get(key, "")
+            if value[:1] == "{" and any(name == "auditID" for name, *_ in members(value, 0)):
+                return value.encode("latin-1"), False
+    except (ValueError, CutError):
+        pass
+    return None
