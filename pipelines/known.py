@@ -5,7 +5,7 @@ tests/pipelines/test_known.py holds the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from datetime import date
 
 import numpy as np
@@ -15,30 +15,34 @@ from numpy.typing import NDArray
 from pipelines.lines import HASH_BYTES
 
 NO_NIGHT = -1
-_ROWS = 1 << 18
-_NONE = np.empty((0, HASH_BYTES // 8), np.uint64)
+Words = NDArray[np.uint64]
 
 
 class Known:
-    """Hashes of archived lines, and the night under which each is archived."""
+    """Hashes of archived lines, and the night under which each is archived: 16 bytes for each line."""
 
-    def __init__(self, hashes: Mapping[date, pa.ChunkedArray]) -> None:
-        """
+    def __init__(self) -> None:
+        self._nights: dict[date, tuple[Words, Words, int]] = {}
+
+    @property
+    def nights(self) -> tuple[date, ...]:
+        """The nights added, in order."""
+        return tuple(self._nights)
+
+    def add(self, night: date, hashes: Iterable[pa.Array]) -> None:
+        """Add a night that was not added before.
+
         Args:
-            hashes: of each night the content_hash column of its events.
+            hashes: the content_hash column of its events, a piece at a time.
         """
-        self.nights = tuple(hashes)
-        words = [np.concatenate([_NONE, *_read(column)]) for column in hashes.values()]
-        whole = np.concatenate([_NONE, *words])
-        night = np.repeat(np.arange(len(words)), [len(w) for w in words]) if words else np.empty(0, np.int64)
+        whole = np.concatenate([np.empty((0, 2), np.uint64), *map(_read, hashes)])
         order = np.argsort(whole[:, 0], kind="stable")
-        self._high, self._low = whole[order, 0], whole[order, 1]
-        self._night = night[order]
-        runs = np.diff(np.flatnonzero(np.concatenate([[True], self._high[1:] != self._high[:-1], [True]])))
-        self._longest = int(runs.max()) if len(self._high) else 0
+        high, low = whole[order, 0], whole[order, 1]
+        runs = np.diff(np.flatnonzero(np.concatenate([[True], high[1:] != high[:-1], [True]])))
+        self._nights[night] = high, low, int(runs.max()) if len(high) else 0
 
     def __bool__(self) -> bool:
-        return bool(len(self._high))
+        return any(len(high) for high, _, _ in self._nights.values())
 
     def night_of(self, digests: bytes) -> NDArray[np.int64]:
         """Index into `nights` of each hash, NO_NIGHT for one that is not known.
@@ -48,18 +52,18 @@ class Known:
         """
         asked = _words(digests)
         found = np.full(len(asked), NO_NIGHT)
-        at = np.searchsorted(self._high, asked[:, 0])
-        for step in range(self._longest):
-            here = np.minimum(at + step, len(self._high) - 1)
-            same = (at + step < len(self._high)) & (self._high[here] == asked[:, 0]) & (self._low[here] == asked[:, 1])
-            found[same] = self._night[here[same]]
+        for index, (high, low, longest) in enumerate(self._nights.values()):
+            at = np.searchsorted(high, asked[:, 0])
+            for step in range(longest):
+                here = np.minimum(at + step, len(high) - 1)
+                same = (at + step < len(high)) & (high[here] == asked[:, 0]) & (low[here] == asked[:, 1])
+                found[same] = index
         return found
 
 
-def _read(column: pa.ChunkedArray) -> Iterator[NDArray[np.uint64]]:
-    for batch in pa.table([column], ["hash"]).to_batches(max_chunksize=_ROWS):
-        yield _words(bytes.fromhex("".join(batch["hash"].to_pylist())))
+def _read(hashes: pa.Array) -> Words:
+    return _words(bytes.fromhex("".join(hashes.to_pylist())))
 
 
-def _words(digests: bytes) -> NDArray[np.uint64]:
+def _words(digests: bytes) -> Words:
     return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, HASH_BYTES // 8)

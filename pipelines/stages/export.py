@@ -25,6 +25,8 @@ from pipelines.sources.base import Source
 from pipelines.stages.reading import Ended, Feed, Progress
 from pipelines.stages.staging import Staging
 
+_BATCH_ROWS = 1 << 18
+
 _ARROW = {
     "VARCHAR": pa.string(),
     "VARCHAR[]": pa.list_(pa.string()),
@@ -114,13 +116,19 @@ def export(
 
 
 def _known(archive: Archive, before: Mapping[date, Commit | None]) -> Known:
-    hashes = {}
+    known = Known()
     for night, commit in before.items():
         if commit is not None:
             with archive.files(commit) as parts:
-                columns = [pq.read_table(part, columns=["content_hash"])["content_hash"] for part in parts]
-            hashes[night] = pa.chunked_array([chunk for c in columns for chunk in c.chunks], pa.string())
-    return Known(hashes)
+                known.add(night, _hashes(parts))
+    return known
+
+
+def _hashes(parts: Sequence[Path]) -> Iterator[pa.Array]:
+    for part in parts:
+        with pq.ParquetFile(part) as file:
+            for batch in file.iter_batches(_BATCH_ROWS, columns=["content_hash"]):
+                yield batch["content_hash"]
 
 
 def _refuse_other_logs(source: str, staging: Staging) -> None:

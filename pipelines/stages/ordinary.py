@@ -19,9 +19,6 @@ _LEAST_BYTES = 2_000_000
 """A smaller batch is left to the engine: to load the lane, or to compile it once, takes longer."""
 
 
-_LARGEST_DICTIONARY = 1 << 30
-
-
 class Ordinary:
     """The rows of ordinary lines of a run; `outside` counts those of other nights by object and night."""
 
@@ -53,7 +50,7 @@ class Ordinary:
         rows = rows.append_column("source", pa.array(np.full(count, source, np.int32)))
         rows = rows.append_column("wanted", pa.array(np.ones(count, np.bool_)))
         if self._writer is None:
-            # read once or twice, then gone; texts in lists are read as they are written if all are in the dictionary
+            # read once or twice, then gone
             kinds = [f.name for f in rows.schema if pa.types.is_dictionary(f.type)]
             kinds += [f"{f.name}.list.element" for f in rows.schema if pa.types.is_list(f.type)]
             self._writer = pq.ParquetWriter(
@@ -62,7 +59,6 @@ class Ordinary:
                 compression="lz4",
                 use_dictionary=kinds,
                 write_statistics=["night"],
-                dictionary_pagesize_limit=_LARGEST_DICTIONARY,
             )
         self._writer.write_batch(rows)
 

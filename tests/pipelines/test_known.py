@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import known as module
 from pipelines.known import NO_NIGHT, Known
 from pipelines.lines import HASH_BYTES
 
@@ -26,7 +25,10 @@ def column(*chunks: Iterable[bytes]) -> pa.ChunkedArray:
 
 
 def known(nights: Mapping[date, Iterable[bytes]]) -> Known:
-    return Known({night: column(hashes) for night, hashes in nights.items()})
+    found = Known()
+    for night, hashes in nights.items():
+        found.add(night, column(hashes).chunks)
+    return found
 
 
 def asked(found: Known, *digests: bytes) -> list[date | None]:
@@ -91,7 +93,9 @@ def test_nothing_asked_is_nothing_answered() -> None:
 
 
 def test_a_column_without_a_chunk_is_empty() -> None:
-    assert not Known({FIRST: pa.chunked_array([], pa.string())})
+    found = Known()
+    found.add(FIRST, [])
+    assert not found
 
 
 def test_a_hash_archived_twice_in_one_night_is_known_once() -> None:
@@ -101,11 +105,11 @@ def test_a_hash_archived_twice_in_one_night_is_known_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("rows", [1, 7, 1 << 18])
-def test_the_parts_of_a_night_are_one_night_however_they_are_read(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(module, "_ROWS", rows)
+def test_the_parts_of_a_night_are_one_night_however_they_are_read() -> None:
     made = [halves(n * 977 % 31, n) for n in range(60)]
-    found = Known({FIRST: column(made[:20], [], made[20:21]), SECOND: column(made[21:])})
+    found = Known()
+    found.add(FIRST, column(made[:20], [], made[20:21]).chunks)
+    found.add(SECOND, column(made[21:]).chunks)
     assert asked(found, *made) == [FIRST] * 21 + [SECOND] * 39
 
 

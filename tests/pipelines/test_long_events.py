@@ -45,6 +45,15 @@ def test_a_night_of_events_of_a_megabyte_is_archived(run: Run) -> None:
     assert (done.ended["a.log"].archived, done.ended["a.log"].duplicate) == (30, 10)
 
 
+def test_a_night_of_groups_and_addresses_that_never_repeat_is_archived(run: Run) -> None:
+    def made(n: int) -> bytes:
+        user = {"username": f"u{n}", "groups": [f"{n}-{k}" * 20 for k in range(3)]}
+        return line(event() | {"user": user, "sourceIPs": [f"10.{n}"]})
+
+    done = run(b"".join(map(made, range(15_000))))
+    assert done.ended["a.log"].archived == 15_000
+
+
 def test_bad_lines_by_the_thousand_are_all_filed(run: Run) -> None:
     done = run(b"".join(b"%d is no event\n" % n for n in range(30_000)) + line(event()))
     assert (done.bad, done.ended["a.log"].quarantined, done.ended["a.log"].archived) == (30_000, 30_000, 1)
