@@ -162,13 +162,18 @@ def _small(users: pa.Array) -> pa.DictionaryArray:
 
 def _packed(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Texts in lists as dictionaries: they are few, and moved often."""
-    columns = [
-        pa.ListArray.from_arrays(c.offsets, c.values.dictionary_encode(), mask=c.is_null() if c.null_count else None)
-        if pa.types.is_list(c.type) and pa.types.is_string(c.type.value_type)
-        else c
-        for c in batch.columns
-    ]
+    columns = [_packed_lists(c) if pa.types.is_list(c.type) else c for c in batch.columns]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _packed_lists(lists: pa.ListArray) -> pa.ListArray:
+    if not pa.types.is_string(lists.type.value_type):
+        return lists
+    # of a slice the places cannot be taken with the nulls
+    whole = pa.concat_arrays([lists]) if lists.offset else lists
+    return pa.ListArray.from_arrays(
+        whole.offsets, whole.values.dictionary_encode(), mask=whole.is_null() if whole.null_count else None
+    )
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
