@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+import pyarrow as pa
 
 from pipelines.config import ParseConfig
 from pipelines.scratch import scratch
@@ -48,10 +49,15 @@ def worker(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Leaves room, for a while, for what else reads and writes a night; what the user gave beyond that stays."""
+    """Leaves room, for a while, for what else reads and writes a night; what the user gave beyond that stays.
+
+    Arrow takes its memory from the system meanwhile: its own pool keeps a sixth more, and has it cleared for it."""
     given = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0][0]
     connection.execute(f"SET memory_limit = '{max(min(given, _ENOUGH_BYTES), given - _BESIDE_BYTES)}B'")
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
     try:
         yield
     finally:
+        pa.set_memory_pool(pool)
         connection.execute(f"SET memory_limit = '{given}B'")

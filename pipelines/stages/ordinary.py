@@ -60,7 +60,8 @@ class Ordinary:
                 use_dictionary=kinds,
                 write_statistics=["night"],
             )
-        self._writer.write_batch(rows)
+        # as a table: batches would wait in memory for a row group of a million rows
+        self._writer.write_table(pa.Table.from_batches([rows]))
 
     def close(self) -> list[Path]:
         """The file of the rows, if there are any."""

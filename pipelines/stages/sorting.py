@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.events import ORDER
+from pipelines.events import COLUMNS, ORDER
 
-_SPAN_BYTES = 250_000_000
+_SPAN_BYTES = 64_000_000
 """Of rows held at once. Rows of one user at one microsecond are never parted."""
 _GROUP_ROWS = 32_768
+_UNLIKE = frozenset(c.name for c in COLUMNS if c.differs)
 _MAIN, _TIES = ORDER[:2], ORDER[2:]
 
 Rows = Callable[[], Iterator[pa.RecordBatch]]
@@ -73,21 +74,21 @@ def in_order(rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYT
         return
     if held is not None:
         (order,) = keys.spans(2 * keys.size)
-        table = pa.Table.from_batches(held)
-        held = None
-        yield from _sorted(table, order, whole)
+        yield from _sorted(held, order, whole)
         return
+    pa.default_memory_pool().release_unused()
     spans = keys.spans(span_bytes)
     for path, order in zip(_dealt(rows, spans, folder), spans, strict=True):
         with pq.ParquetFile(path, read_dictionary=texts(pq.read_schema(path))) as file:
-            table = pa.Table.from_batches([_packed(batch) for batch in file.iter_batches(_GROUP_ROWS)])
+            batches = [_packed(batch) for batch in file.iter_batches(_GROUP_ROWS)]
         path.unlink()
-        yield from _sorted(table, np.argsort(np.argsort(order)), whole)
+        yield from _sorted(batches, np.argsort(np.argsort(order)), whole)
+        pa.default_memory_pool().release_unused()
 
 
 def texts(schema: pa.Schema) -> list[str]:
-    """The columns of text, to be read as dictionaries; texts in lists Parquet cannot always read so."""
-    return [f.name for f in schema if pa.types.is_string(f.type)]
+    """The columns of text to be read as dictionaries: not ids, and texts in lists Parquet cannot always read so."""
+    return [f.name for f in schema if pa.types.is_string(f.type) and f.name not in _UNLIKE]
 
 
 def _dealt(rows: Rows, spans: Sequence[NDArray[np.int64]], folder: Path) -> list[Path]:
@@ -111,20 +112,25 @@ def _dealt(rows: Rows, spans: Sequence[NDArray[np.int64]], folder: Path) -> list
             edges = np.searchsorted(mine[by], np.arange(len(spans) + 1))
             for writer, a, b in zip(writers, edges[:-1], edges[1:], strict=True):
                 if a < b:
-                    writer.write_batch(batch.slice(a, b - a))
+                    # as a table: batches would wait in memory for a row group of a million rows
+                    writer.write_table(pa.Table.from_batches([batch.slice(a, b - a)]))
     finally:
         for writer in writers:
             writer.close()
     return paths
 
 
-def _sorted(table: pa.Table, order: NDArray[np.int64], whole: Whole) -> Iterator[pa.RecordBatch]:
+def _sorted(batches: list[pa.RecordBatch], order: NDArray[np.int64], whole: Whole) -> Iterator[pa.RecordBatch]:
+    table = pa.Table.from_batches(batches)
     names, columns = table.column_names, table.columns
+    # nobody else may hold them
+    batches.clear()
     del table
     for i, column in enumerate(columns):
         # one after the other: no more than one stands here twice
         columns[i] = column.unify_dictionaries().combine_chunks()
     table = pa.table(columns, names)
+    pa.default_memory_pool().release_unused()
     order = _ties_parted(table, order)
     table = whole(table)
     for start in range(0, len(order), _GROUP_ROWS):
