@@ -196,9 +196,11 @@ def _all(value: bool, count: int) -> pa.BooleanArray:
 
 def _cut(whole: pa.RecordBatch, sizes: NDArray[np.int32]) -> Iterator[pa.RecordBatch]:
     share = np.cumsum(sizes, dtype=np.int64) // _SLICE_BYTES
-    edges = [0, *(np.flatnonzero(np.diff(share)) + 1).tolist(), len(sizes)]
-    for a, b in itertools.pairwise(edges):
-        yield from _of_few_values(whole.slice(a, b - a))
+    # a long line stands alone: its signs need not be counted, and to count them takes 16 times its bytes
+    ends = [*(np.flatnonzero(np.diff(share)) + 1), *(np.flatnonzero(sizes > _SLICE_BYTES) + 1)]
+    for a, b in itertools.pairwise(np.unique([0, *ends, len(sizes)]).tolist()):
+        some = whole.slice(a, b - a)
+        yield from [some] if b - a == 1 else _of_few_values(some)
 
 
 def _of_few_values(some: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -64,11 +64,12 @@ def _judged(done: Exported) -> tuple[int, int]:
     Those of its nights were met by an earlier run of the same nights: to run again makes no bad night good.
     """
     ended, nights = done.ended.values(), [commit.counts for commit in done.commits.values() if commit is not None]
-    filed, known = sum(e.quarantined for e in ended), sum(e.duplicate for e in ended)
+    filed, outside = sum(e.quarantined for e in ended), sum(e.outside for e in ended)
     bad = min(done.bad - filed, max(0, sum(c.quarantined for c in nights) - filed))
-    added = filed + sum(e.archived for e in ended)
-    lines = min(known, max(0, sum(c.archived + c.quarantined for c in nights) - added))
-    return filed + bad, done.read - known + max(lines, bad)
+    fresh = done.read - done.known
+    held = sum(c.archived + c.duplicate + c.quarantined for c in nights)
+    lines = min(done.known, max(0, held - (fresh - outside)))
+    return filed + bad, fresh + max(lines, bad)
 
 
 def _first_bad(archive: Archive, done: Exported) -> str:

@@ -72,7 +72,8 @@ def saved(bad: BadLine) -> list[Inner] | None:
         found = unwrap(bad.line) if bad.is_object or bad.left_out == LINE else None
         if found is not None:
             return [_taken_out(as_it_is, *found)]
-    if bad.is_object:
+    if bad.is_object or bad.whole_sha256 is not None:
+        # of a line of which something was left out, the hash could not tell it from another
         return None
     mended = _mended(bad)
     return None if mended is None else [replace(as_it_is, parsed=mended, cut=True)]

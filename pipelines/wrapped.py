@@ -38,22 +38,30 @@ def likely(line: bytes) -> bool:
 def unwrap(line: bytes) -> tuple[bytes, bool] | None:
     """The line that a JSON object holds under `log` or `message`, and whether as text; None for anything else.
 
+    None also where it says one of them twice.
+
     Held as an object, it is one that names an auditID, and its bytes are no longer those of the API server.
     """
     # one character a byte: JSON's own signs are ASCII, and only they matter here
     text = line.decode("latin-1").strip(" \t\r\n")
     try:
-        found = {key: text[value:end] for key, _, value, end in members(text, 0) if key in _LOOKED_AT}
+        found: dict[str, str] = {}
+        for key, _, value, end in members(text, 0):
+            if key in found:
+                # whichever counts, the other may hold an event
+                return None
+            if key in _LOOKED_AT:
+                found[key] = text[value:end]
         if "auditID" in found:
             return None
         for key in _KEYS:
-            if found.get(key, "")[:1] == '"':
-                # a lone surrogate is no text; the line stays as it is, and is told to be no event
-                return one_line(json.loads(found[key].encode("latin-1"))).encode(), True
-        for key in _KEYS:
-            value = found.get(key, "")
-            if value[:1] == "{" and any(name == "auditID" for name, *_ in members(value, 0)):
-                return value.encode("latin-1"), False
+            inner = found.get(key, "")
+            if inner[:1] == "{" and any(name == "auditID" for name, *_ in members(inner, 0)):
+                return inner.encode("latin-1"), False
+        # a lone surrogate is no text; the line stays as it is, and is told to be no event
+        texts = [json.loads(found[key].encode("latin-1")) for key in _KEYS if found.get(key, "")[:1] == '"']
+        if texts:
+            return one_line(next((one for one in texts if one.strip()), "")).encode(), True
     except (ValueError, CutError):
         pass
     return None

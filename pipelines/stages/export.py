@@ -63,6 +63,8 @@ class Exported:
     covers: str
     bad: int
     """Lines that are no audit event, those quarantined by an earlier run among them."""
+    known: int
+    """Lines that an earlier run archived or filed."""
 
     @property
     def empty(self) -> tuple[date, ...]:
@@ -106,13 +108,14 @@ def export(
         staging = Staging(engine, folder, taken, feed)
         staging.read()
         _refuse_other_logs(name, staging)
-        commits, written, bad = _archive(archive, staging, before, nights)
+        commits, written, bad, filed_before = _archive(archive, staging, before, nights)
+        known = filed_before + sum(int(again.sum()) for again in feed.again)
     covers = f"{staging.first} to {staging.last}" if staging.first else "no event"
     asked = {n: commits[n] for n in nights}
     earlier = tuple(n for n in taken if n not in nights)
     revised = {n: commit for n, commit in commits.items() if n in earlier and n in written and commit is not None}
     inputs, ended = tuple(feed.inputs), staging.ended
-    return Exported(asked, written, earlier, revised, inputs, ended, source.ignored, source.notices, covers, bad)
+    return Exported(asked, written, earlier, revised, inputs, ended, source.ignored, source.notices, covers, bad, known)
 
 
 def _known(archive: Archive, before: Mapping[date, Commit | None]) -> Known:
@@ -144,11 +147,11 @@ def _refuse_other_logs(source: str, staging: Staging) -> None:
 
 def _archive(
     archive: Archive, staging: Staging, before: Mapping[date, Commit | None], asked: Sequence[date]
-) -> tuple[dict[date, Commit | None], tuple[date, ...], int]:
-    """Each night's commit, the nights of which this run wrote it, and the bad lines met."""
+) -> tuple[dict[date, Commit | None], tuple[date, ...], int, int]:
+    """Each night's commit, the nights of which this run wrote it, the bad lines met, and those known before."""
     home = next((n for n in asked if staging.present(n)), asked[0])
     with _elsewhere(archive, staging, home) as elsewhere:
-        filed = _file_quarantine(archive, staging, home, elsewhere)
+        filed, known = _file_quarantine(archive, staging, home, elsewhere)
         rest = _Rest(archive, staging, filed, elsewhere)
         commits: dict[date, Commit | None] = {}
         written = []
@@ -156,7 +159,7 @@ def _archive(
             commits[night], wrote = _append(archive, staging, night, before[night], rest if night == home else None)
             if wrote:
                 written.append(night)
-    return commits, tuple(written), len(staging.refused)
+    return commits, tuple(written), len(staging.refused), known
 
 
 @contextmanager
@@ -169,8 +172,14 @@ def _elsewhere(archive: Archive, staging: Staging, home: date) -> Iterator[list[
         yield parts
 
 
-def _file_quarantine(archive: Archive, staging: Staging, home: date, elsewhere: Sequence[Path]) -> Commit | None:
-    """File the bad lines under the home night; its quarantine's commit comes back, None where it has none."""
+def _file_quarantine(
+    archive: Archive, staging: Staging, home: date, elsewhere: Sequence[Path]
+) -> tuple[Commit | None, int]:
+    """File the bad lines under the home night.
+
+    Returns:
+        Its quarantine's commit, None where it has none, and how many of the lines were filed before.
+    """
     filed: Mapping[str, int] = {}
     known: Mapping[str, int] = {}
 
@@ -188,7 +197,7 @@ def _file_quarantine(archive: Archive, staging: Staging, home: date, elsewhere: 
         ended.quarantined += filed.get(source, 0)
         # a bad line met again is a duplicate of the one in quarantine
         ended.duplicate += known.get(source, 0)
-    return commit
+    return commit, sum(known.values())
 
 
 @dataclass(frozen=True)

@@ -184,3 +184,8 @@ def test_a_run_that_died_between_filing_and_committing_makes_no_bad_night_good(
         assert nightly(log, archive, NIGHT, trees=2).code == 130
     assert {name.split("/")[0] for name in everything(archive)} == {"quarantine"}
     assert nightly(log, archive, NIGHT, trees=2).complaints == [complaint(log, 3, 23, 1)]
+
+
+def test_lines_that_come_ten_times_count_ten_times_in_the_share(tmp_path: Path) -> None:
+    archive, log = tmp_path / "archive", written(tmp_path / "audit.log", [*good(40) * 10, *bad(2)])
+    assert [nightly(log, archive, NIGHT, trees=2).code for _ in range(2)] == [0, 0]

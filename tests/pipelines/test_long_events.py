@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from hashlib import sha256
@@ -188,3 +189,21 @@ def test_the_lane_leaves_lines_of_too_many_values_to_the_engine() -> None:
     found = extract(lines_of(Batch("o", 0, PLAIN + heavy + PLAIN)), None)
     assert found.taken.tolist() == [True, False, True]
     assert found.rows.num_rows == 2
+
+
+def test_heavy_lines_that_differ_only_in_what_is_left_out_are_told_apart() -> None:
+    def made(n: int) -> bytes:
+        one = event(audit_id="x", agent="BAD") | {"responseObject": [n] * 150_000}
+        return line(one).replace(b"BAD", b"a\\x")
+
+    entries = parsed(made(1) + made(2)).quarantine.to_pylist()
+    assert {entry["sha256"] for entry in entries} == {sha256(made(n).rstrip()).hexdigest() for n in (1, 2)}
+
+
+def test_a_line_of_20_mb_takes_little_beside_itself() -> None:
+    lines = lines_of(Batch("o", 0, b"[" + b"0," * 10_000_000 + b"0]"))
+    tracemalloc.start()
+    made = list(record_batches(lines, 0, True))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (sum(batch.num_rows for batch in made), peak < 60_000_000) == (1, True)
