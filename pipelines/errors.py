@@ -24,7 +24,7 @@ BUG = 1
 ENDINGS: Mapping[int, str] = {
     Exit.OK: "done",
     BUG: "a mistake of auditforest, told by a traceback; report it",
-    Exit.USAGE: "usage or configuration; mend it, then run again",
+    Exit.USAGE: "usage or configuration, or a stage before the one it needs; mend it, then run again",
     Exit.DATA: "data integrity; do not retry, look first",
     Exit.TRANSIENT: "store or AWS unreachable, this machine short of space or memory, or another run in the way; retry",
     Exit.EMPTY: "suspiciously empty: no audit event in a night",
