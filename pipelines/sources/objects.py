@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from pipelines.aws.objects import Bucket, Listed
 from pipelines.errors import ConfigError, EmptyNightError
@@ -116,7 +116,7 @@ class _AheadReader:
         self._listed = listed
         self._fetched: dict[int, Future[bytes]] = {}
 
-    def open(self, index: int) -> tuple[str, stored.Stored]:
+    def open(self, index: int) -> tuple[str, IO[bytes]]:
         window = range(index, min(index + _AHEAD, len(self._listed)))
         # what a reader skipped would stay in memory for good
         self._fetched = {i: fetched for i, fetched in self._fetched.items() if i in window}

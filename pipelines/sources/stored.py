@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import pyarrow as pa
 
@@ -30,13 +31,10 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
-Stored = io.BufferedReader | io.BytesIO
-
-
 class _Hashing(io.RawIOBase):
     """Passes a stored file on and hashes it on the way."""
 
-    def __init__(self, raw: Stored) -> None:
+    def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
         self.sha256 = hashlib.sha256()
         self.bytes = 0
@@ -45,10 +43,11 @@ class _Hashing(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        count = self._raw.readinto(buffer)
-        self.sha256.update(memoryview(buffer)[:count])
-        self.bytes += count
-        return count
+        data = self._raw.read(len(buffer))
+        buffer[: len(data)] = data
+        self.sha256.update(data)
+        self.bytes += len(data)
+        return len(data)
 
 
 @dataclass
@@ -57,7 +56,7 @@ class StoredReading:
 
     name: str
     where: str
-    _raw: Stored
+    _raw: IO[bytes]
     _stored: _Hashing
     _passed_over: bool
 
@@ -117,7 +116,7 @@ class StoredReading:
 
 
 @contextmanager
-def reading(name: str, where: str, raw: Stored, *, passed_over: bool = False) -> Iterator[StoredReading]:
+def reading(name: str, where: str, raw: IO[bytes], *, passed_over: bool = False) -> Iterator[StoredReading]:
     """The object whose stored bytes `raw` yields; the caller closes `raw`.
 
     Args:
