@@ -20,7 +20,8 @@ from benchmarks.timing import machine, timed
 from pipelines.compiled.lane import extract
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.lines import SCHEMA, Lines, lines_of, record_batches
+from pipelines.handed import SCHEMA, record_batches
+from pipelines.lines import Lines, lines_of
 from pipelines.parse import reading
 from pipelines.sources.base import Batch
 from pipelines.sources.files import SourceFile

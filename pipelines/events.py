@@ -5,7 +5,10 @@ tests/pipelines/test_parse.py holds the truth."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from pipelines.body_facts import FACTS
 from pipelines.redact import REDACTED_URI
@@ -61,6 +64,16 @@ class EventColumn:
     differs: bool = False
     """Nearly every row has another value, so a dictionary would only take room."""
 
+
+ARROW: Mapping[str, pa.DataType] = {
+    "VARCHAR": pa.string(),
+    "VARCHAR[]": pa.list_(pa.string()),
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "BOOLEAN": pa.bool_(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
+}
+"""By the type of a column, how it is stored."""
 
 _TEXT = "VARCHAR"
 _STAMP = "TIMESTAMP WITH TIME ZONE"

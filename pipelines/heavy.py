@@ -6,26 +6,26 @@ tests/pipelines/test_long_events.py holds the memory."""
 from __future__ import annotations
 
 import json
-import re
 
 from pipelines.events import EVENT
-from pipelines.lists import CutError, members
+from pipelines.lists import STRING, CutError, members
 
 MAX_VALUES = 100_000
 """JSON values that the engine is handed at once, as a line or as a record batch. 2 MB of ordinary lines hold 60,000."""
 
+BODY, LINE = "body", "line"
+"""What was not read, as it holds more JSON values than the engine is handed: the request body, or all of the line."""
+
 _BODY = "requestObject"
 _NEEDED = json.loads(EVENT).keys() - {_BODY} | {"kind", "items", "log", "message"}
 """Members that a column is read from, or that hold events; the others are never looked at."""
-
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 def values(text: str) -> int:
     """About how many JSON values there are: signs that begin or part them, outside strings."""
     if _signs(text) <= MAX_VALUES:
         return _signs(text)
-    return _signs(_STRING.sub("0", text))
+    return _signs(STRING.sub("0", text))
 
 
 def _signs(text: str) -> int:

@@ -14,41 +14,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.heavy import MAX_VALUES, heavy, lightened
+from pipelines.heavy import BODY, LINE, MAX_VALUES, heavy, lightened
 from pipelines.prefixes import prefixes_of, stamps, without_prefixes
 from pipelines.sources.base import Batch
 from pipelines.wrapped import likely, unwrap
 
-SCHEMA = pa.schema(
-    [
-        ("source", pa.int32()),
-        ("pos", pa.int64()),
-        ("line", pa.string()),
-        ("line_bytes", pa.int32()),
-        ("line_hash", pa.string()),
-        ("raw", pa.bool_()),
-        ("cut", pa.bool_()),
-        ("logged_ms", pa.int64()),
-        ("inside", pa.int8()),
-        ("left_out", pa.string()),
-        ("whole_sha256", pa.string()),
-    ]
-)
-"""Of the lines handed to the engine. `source` counts the objects of the run; `line_bytes`, `line_hash`: of the line as
-it was read; `cut`: the line is what could be saved of one cut off; `logged_ms`: when the envelope says that it was
-logged; `inside`: how many lines it stood in, each within the other; `left_out`: BODY, LINE or null;
-`whole_sha256`: of the line as it was read, hex, where `line` is not that."""
-
-BODY, LINE = "body", "line"
-"""What was not read, as it holds more JSON values than the engine is handed: the request body, or all of the line."""
-
 HASH_BYTES = 16
-_SLICE_BYTES = 2_000_000
-"""Size of one record batch handed to the engine; each is one thread's work."""
 
 _NEWLINE, _RETURN, _BRACE = b"\n\r{"
-_SIGNS = np.frombuffer(b",[{", np.uint8)
-"""What begins or parts JSON values."""
 
 
 @dataclass(frozen=True)
@@ -126,12 +99,13 @@ def _exchanged(text: pa.StringArray, others: Mapping[int, bytes]) -> Iterator[pa
     last = 0
     for i, other in others.items():
         yield text.slice(last, i - last)
-        yield _texts([other])
+        yield texts([other])
         last = i + 1
     yield text.slice(last)
 
 
-def _texts(found: Sequence[bytes]) -> pa.StringArray:
+def texts(found: Sequence[bytes]) -> pa.StringArray:
+    """The bytes as text that nothing has looked at."""
     places = np.concatenate([[0], np.cumsum([len(one) for one in found])]).astype(np.int32)
     return pa.StringArray.from_buffers(len(found), pa.py_buffer(places), pa.py_buffer(b"".join(found)))
 
@@ -157,121 +131,6 @@ def _only(lines: Lines, keep: NDArray[np.bool_], blank: int = 0) -> Lines:
 def without(lines: Lines, known: NDArray[np.bool_]) -> Lines:
     """The lines that are not known."""
     return _only(lines, ~known) if known.any() else lines
-
-
-def record_batches(lines: Lines, source: int, raw: bool) -> Iterator[pa.RecordBatch]:
-    """The lines as the engine reads them, cut so that one thread has a fair share."""
-    count = len(lines)
-    if not count:
-        return
-    hexed = pa.py_buffer(lines.digests.hex().encode())
-    offsets = pa.py_buffer(np.arange(0, 2 * HASH_BYTES * count + 1, 2 * HASH_BYTES, dtype=np.int32))
-    whole = pa.record_batch(
-        [
-            pa.array(np.full(count, source, np.int32)),
-            pa.array(lines.pos),
-            lines.text,
-            pa.array(lines.sizes),
-            pa.StringArray.from_buffers(count, offsets, hexed),
-            _all(raw, count),
-            _all(False, count),
-            pa.nulls(count, pa.int64()) if lines.logged_ms is None else lines.logged_ms,
-            pa.array(np.zeros(count, np.int8) if lines.wrapped is None else lines.wrapped.astype(np.int8)),
-            *_left_out([lines.left_out.get(i, (None, None)) for i in range(count)] if lines.left_out else [], count),
-        ],
-        schema=SCHEMA,
-    )
-    yield from _cut(whole, lines.sizes)
-
-
-def _left_out(found: Sequence[tuple[str | None, str | None]], count: int) -> tuple[pa.StringArray, pa.StringArray]:
-    if not found:
-        return pa.nulls(count, pa.string()), pa.nulls(count, pa.string())
-    return pa.array([what for what, _ in found], pa.string()), pa.array([sha for _, sha in found], pa.string())
-
-
-def _all(value: bool, count: int) -> pa.BooleanArray:
-    return pa.array(np.full(count, value))
-
-
-def _cut(whole: pa.RecordBatch, sizes: NDArray[np.int32]) -> Iterator[pa.RecordBatch]:
-    share = np.cumsum(sizes, dtype=np.int64) // _SLICE_BYTES
-    # a long line stands alone: its signs need not be counted, and to count them takes 16 times its bytes
-    ends = [*(np.flatnonzero(np.diff(share)) + 1), *(np.flatnonzero(sizes > _SLICE_BYTES) + 1)]
-    for a, b in itertools.pairwise(np.unique([0, *ends, len(sizes)]).tolist()):
-        some = whole.slice(a, b - a)
-        yield from [some] if b - a == 1 else _of_few_values(some)
-
-
-def _of_few_values(some: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The lines in batches of MAX_VALUES each, or of one line that is not read."""
-    text = some["line"]
-    _, places, data = (buffer if buffer is not None else pa.py_buffer(bytes(4)) for buffer in text.buffers())
-    offsets = np.frombuffer(places, np.int32)[text.offset : text.offset + len(text) + 1].astype(np.int64)
-    view = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-    if sum(int(np.count_nonzero(view == sign)) for sign in _SIGNS) <= MAX_VALUES:
-        yield some
-        return
-    signs = np.cumsum(np.isin(view, _SIGNS), dtype=np.int64)
-    ends = np.concatenate([[0], signs])[offsets[1:] - offsets[0]]
-    first = before = 0
-    for i, end in enumerate(ends.tolist()):
-        if end - before > MAX_VALUES and i > first:
-            yield some.slice(first, i - first)
-            first, before = i, int(ends[i - 1])
-    yield some.slice(first)
-
-
-@dataclass(frozen=True, slots=True)
-class Inner:
-    """An event found inside a bad line: where it starts, its bytes, and the bytes to parse in their place."""
-
-    source: int
-    pos: int
-    line: bytes
-    parsed: bytes
-    raw: bool
-    cut: bool
-    logged_ms: int | None
-    inside: int
-    left_out: str | None = None
-
-
-def inner_batches(found: Sequence[Inner]) -> Iterator[pa.RecordBatch]:
-    """Events taken out of bad lines, as the engine reads them, cut so that it can hold them."""
-    if found:
-        yield from _cut(_inner_batch(found), np.array([len(one.parsed) for one in found], np.int32))
-
-
-def _light(one: Inner) -> Inner:
-    if not heavy(one.parsed):
-        return one
-    light = lightened(one.parsed)
-    if light is None:
-        return replace(one, left_out=LINE)
-    return replace(one, parsed=light[0], left_out=BODY if light[1] else one.left_out)
-
-
-def _inner_batch(found: Sequence[Inner]) -> pa.RecordBatch:
-    """Events taken out of bad lines, none of them too heavy for the engine by itself."""
-    found = [_light(one) for one in found]
-    hashes = [sha256(i.line).hexdigest() for i in found]
-    return pa.record_batch(
-        [
-            pa.array([i.source for i in found], pa.int32()),
-            pa.array([i.pos for i in found], pa.int64()),
-            _texts([i.parsed for i in found]),
-            pa.array([len(i.line) for i in found], pa.int32()),
-            pa.array([digest[: 2 * HASH_BYTES] for digest in hashes], pa.string()),
-            pa.array([i.raw for i in found]),
-            pa.array([i.cut for i in found]),
-            pa.array([i.logged_ms for i in found], pa.int64()),
-            pa.array([i.inside for i in found], pa.int8()),
-            pa.array([i.left_out for i in found], pa.string()),
-            pa.array([None if i.parsed == i.line else h for i, h in zip(found, hashes, strict=True)], pa.string()),
-        ],
-        schema=SCHEMA,
-    )
 
 
 def _sizes(data: bytes, starts: NDArray[np.int64]) -> NDArray[np.int32]:

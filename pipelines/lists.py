@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from pipelines.envelopes.scan import EVENT_HEAD, SCANNER, break_before, trusted
+from pipelines.envelopes.scan import EVENT_HEAD, SCANNER, break_before, skip, trusted
 
 MAX_EVENTS = 1_000_000
 """A line that lists more is quarantined whole; its positions alone would fill the memory."""
@@ -20,8 +20,7 @@ _MOST_TORN = 1000
 Parts = list[tuple[int, int]]
 """Where each part of a line begins and ends."""
 
-_SPACE = re.compile(r"[ \t\n\r]*+")
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SIGN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]++|[\]}]++|"', re.DOTALL)
 """A string, or brackets in a row: of ten thousand that open at once each alone would take its time."""
 _LITERAL = re.compile(r"[^\s,\[\]{}\"]++")
@@ -40,7 +39,7 @@ def apart(line: bytes) -> list[tuple[int, bytes]] | None:
     # one character a byte: JSON's own signs are ASCII, and only they matter here
     text = line.decode("latin-1")
     parts: Parts = []
-    at, listed, tears = _space(text, 0), False, 0
+    at, listed, tears = skip(text, 0), False, 0
     if text[at : at + 1] not in ("{", "["):
         return None
     while at < len(text) and len(parts) <= MAX_EVENTS:
@@ -65,20 +64,15 @@ def apart(line: bytes) -> list[tuple[int, bytes]] | None:
             listed = listed or len(parts) > before
             parts.append((_behind_comma(text, parts[-1][1] if len(parts) > before else at), len(text)))
             break
-        at = _space(text, at)
+        at = skip(text, at)
     if len(parts) > MAX_EVENTS or not any(text[a : a + 1] == "{" for a, _ in parts) or (len(parts) < 2 and not listed):
         return None
     return [(a, line[a:b].rstrip()) for a, b in parts if line[a:b].strip()]
 
 
-def _space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
 def _behind_comma(text: str, at: int) -> int:
-    at = _space(text, at)
-    return _space(text, at + 1) if text[at : at + 1] in (",", "[") else at
+    at = skip(text, at)
+    return skip(text, at + 1) if text[at : at + 1] in (",", "[") else at
 
 
 def _torn(text: str, at: int) -> int | None:
@@ -101,7 +95,7 @@ def end_of(text: str, at: int) -> int:
         CutError: it does not end, or is no value.
     """
     if text[at : at + 1] not in ("{", "["):
-        found = _STRING.match(text, at) or _LITERAL.match(text, at)
+        found = STRING.match(text, at) or _LITERAL.match(text, at)
         if found is None:
             raise CutError
         return found.end()
@@ -130,18 +124,18 @@ def members(text: str, at: int) -> Iterator[tuple[str, int, int, int]]:
     """
     if text[at : at + 1] != "{":
         raise CutError
-    at = _space(text, at + 1)
+    at = skip(text, at + 1)
     while text[at : at + 1] == '"':
         start, end = at, end_of(text, at)
-        colon = _space(text, end)
+        colon = skip(text, end)
         if text[colon : colon + 1] != ":":
             raise CutError
-        value = _space(text, colon + 1)
+        value = skip(text, colon + 1)
         at = end_of(text, value)
         yield _key(text[start:end]), start, value, at
-        at = _space(text, at)
+        at = skip(text, at)
         if text[at : at + 1] == ",":
-            at = _space(text, at + 1)
+            at = skip(text, at + 1)
         elif text[at : at + 1] != "}":
             raise CutError
     if text[at : at + 1] != "}":
@@ -159,15 +153,15 @@ def _key(text: str) -> str:
 
 def _entries(text: str, at: int, parts: Parts) -> int:
     """Adds the entries of the list that begins here; where it ends comes back."""
-    at = _space(text, at + 1)
+    at = skip(text, at + 1)
     while text[at : at + 1] != "]":
         end = end_of(text, at)
         parts.append((at, end))
         if len(parts) > MAX_EVENTS:
             return len(text)
-        at = _space(text, end)
+        at = skip(text, end)
         if text[at : at + 1] == ",":
-            at = _space(text, at + 1)
+            at = skip(text, at + 1)
         elif text[at : at + 1] != "]":
             raise CutError
     return at + 1
@@ -175,21 +169,21 @@ def _entries(text: str, at: int, parts: Parts) -> int:
 
 def _object(text: str, start: int, parts: Parts) -> int:
     """Adds the object that begins here, or if it is a list of events all its items; where it ends comes back."""
-    before, at = len(parts), _space(text, start + 1)
+    before, at = len(parts), skip(text, start + 1)
     while text[at : at + 1] == '"':
         end = end_of(text, at)
-        key, at = text[at:end], _space(text, end)
+        key, at = text[at:end], skip(text, end)
         if text[at : at + 1] != ":":
             raise CutError
-        at = _space(text, at + 1)
+        at = skip(text, at + 1)
         if key == '"auditID"':
             # an event, whatever else it holds
             del parts[before:]
             break
         is_list = key == '"items"' and text[at : at + 1] == "[" and '"EventList"' in text
-        at = _space(text, _entries(text, at, parts) if is_list else end_of(text, at))
+        at = skip(text, _entries(text, at, parts) if is_list else end_of(text, at))
         if text[at : at + 1] == ",":
-            at = _space(text, at + 1)
+            at = skip(text, at + 1)
     if len(parts) > before and text[at : at + 1] == "}":
         return at + 1
     end = end_of(text, start)

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from pipelines.errors import DataError
 
 PART_BYTES = 256 * 1024 * 1024
-_ROW_GROUP = 32_768
+ROW_GROUP = 32_768
+"""Rows written, and read, at once."""
 DIFFERS = "differs"
 """Key in the metadata of a field of which nearly every row has another value."""
 
@@ -37,7 +38,7 @@ def written(
         if writer is None:
             path = folder / f"part-{number}.parquet"
             writer = _writer(path, schema)
-        writer.write_table(group, row_group_size=_ROW_GROUP)
+        writer.write_table(group, row_group_size=ROW_GROUP)
         if path.stat().st_size >= part_bytes:
             writer.close()
             writer = None
@@ -54,11 +55,11 @@ def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterato
     for batch in batches:
         waiting.append(batch)
         rows += batch.num_rows
-        while rows >= _ROW_GROUP:
+        while rows >= ROW_GROUP:
             table = pa.Table.from_batches(waiting)
-            yield table.slice(0, _ROW_GROUP).cast(schema).combine_chunks()
-            waiting = table.slice(_ROW_GROUP).to_batches()
-            rows -= _ROW_GROUP
+            yield table.slice(0, ROW_GROUP).cast(schema).combine_chunks()
+            waiting = table.slice(ROW_GROUP).to_batches()
+            rows -= ROW_GROUP
     if rows:
         yield pa.Table.from_batches(waiting).cast(schema).combine_chunks()
 
@@ -97,7 +98,7 @@ def encode(table: pa.Table, meta: Mapping[str, Any]) -> bytes:
     table = table.replace_schema_metadata({_META: text}).combine_chunks()
     sink = BytesIO()
     with _writer(sink, table.schema) as writer:
-        writer.write_table(table, row_group_size=_ROW_GROUP)
+        writer.write_table(table, row_group_size=ROW_GROUP)
         writer.add_key_value_metadata({_META + b".seal": _SEAL + _UNSEALED})
     return _sealed(sink.getvalue())
 

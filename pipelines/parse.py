@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from pipelines.body_facts import body_steps, facts, reads_body
-from pipelines.events import AUTHORISED, COLUMNS, DAY, EVENT, NAMES
-from pipelines.lines import BODY, LINE, SCHEMA, Inner, inner_batches, lines_of, record_batches
+from pipelines.events import COLUMNS, DAY, EVENT, NAMES
+from pipelines.handed import Inner
+from pipelines.heavy import BODY, LINE
 from pipelines.salvage import BadLine, saved
-from pipelines.sources.base import Batch
 
 QUARANTINE = pa.schema(
     [
@@ -70,7 +68,7 @@ _MISTYPED = " OR ".join(
 
 
 def reading(nights: Sequence[date] | None) -> str:
-    """SQL over `lines` (lines.SCHEMA): one row for each line, with EARLY of those that are events.
+    """SQL over `lines` (handed.SCHEMA): one row for each line, with EARLY of those that are events.
 
     Of each: `night`, null for a bad line; `wanted`, whether it is one of the nights; `mistyped`, whether a field was of
     another type than it must be; and of a bad line what BadLine holds.
@@ -111,61 +109,6 @@ def reading(nights: Sequence[date] | None) -> str:
         f"SELECT source, pos, CASE WHEN good THEN {DAY} END AS night, wanted, mistyped, {bad}, "
         f"CASE WHEN NOT good THEN encode(line) END AS line, {columns} FROM {relation}"
     )
-
-
-def settled(relation: str, *beside: str) -> str:
-    """SQL: the columns NAMES, and those named beside them, over a relation that holds EARLY."""
-    columns = ", ".join([*beside, *(f"{c.sql} AS {c.name}" if c.late else f'"{c.name}"' for c in COLUMNS)])
-    # reasons are few: each is taken apart once
-    reasons = f"(SELECT reason, {AUTHORISED} AS authorised FROM (SELECT DISTINCT reason FROM {relation}))"
-    return f"SELECT {columns} FROM {relation} LEFT JOIN {reasons} USING (reason)"
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """Rows of the events table, lines in quarantine, and how many lines were blank."""
-
-    rows: pa.Table
-    quarantine: pa.Table
-    blank: int
-
-
-def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
-    """Rows and quarantine of one batch, in the order of its lines; a line may be a list of events.
-
-    Args:
-        engine: a connection whose TimeZone is UTC; nothing stays in it.
-    """
-    found = lines_of(batch)
-    blank = found.blank
-    rows: list[pa.Table] = []
-    refused: list[dict[str, object]] = []
-    waiting = list(record_batches(found, 0, batch.raw))
-    while waiting or not rows:
-        read = _read(engine, waiting)
-        good = read["night"].is_valid()
-        rows.append(read.filter(good).select(["pos", *NAMES]))
-        inner: list[Inner] = []
-        for bad in bad_lines(read.filter(read["night"].is_null()).to_batches()):
-            blank += refuse_or_save(bad, inner.extend, refused.append, batch.source)
-        waiting = list(inner_batches(inner))
-    whole = pa.concat_tables(rows).sort_by("pos")
-    return Parsed(whole, pa.Table.from_pylist(sorted(refused, key=_place), QUARANTINE), blank)
-
-
-def _place(entry: dict[str, Any]) -> int:
-    return int(entry["byte_offset"])
-
-
-def _read(engine: duckdb.DuckDBPyConnection, lines: Iterable[pa.RecordBatch]) -> pa.Table:
-    engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, iter(lines)))
-    try:
-        # on its own: what settles the rows names them twice
-        engine.register("early", engine.sql(reading(None)).to_arrow_table())
-        return engine.sql(settled("early", "night", *BAD)).to_arrow_table()
-    finally:
-        engine.unregister("lines")
-        engine.unregister("early")
 
 
 def bad_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[BadLine]:

@@ -5,20 +5,19 @@ Pure; tests/pipelines/test_salvage.py cuts a line at every byte."""
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json.decoder import scanstring  # type: ignore[attr-defined]
 
-from pipelines.heavy import lightened
-from pipelines.lines import LINE, Inner
+from pipelines.envelopes.scan import skip
+from pipelines.handed import Inner
+from pipelines.heavy import LINE, lightened
 from pipelines.lists import apart
 from pipelines.prefixes import cleared
 from pipelines.wrapped import MOST, unwrap
 
 _DECODER = json.JSONDecoder(strict=False)
-_SPACE = re.compile(r"[ \t\r\n]*")
 _MARK = b"[Truncated...]"
 _BODIES = ("requestObject", "responseObject")
 """Never kept in part: what is missing would be read as not asked for."""
@@ -112,7 +111,7 @@ def repaired(line: bytes, dated: bool = False) -> bytes | None:
     """
     # one character a byte: JSON's own signs are ASCII, and only they matter here
     text = line.decode("latin-1")
-    at = _space(text, 0)
+    at = skip(text, 0)
     if text[at : at + 1] != "{" or '"auditID"' not in text:
         return None
     mended = ("{" + ",".join(_members(text, at + 1, deep=2)) + "}").encode("latin-1")
@@ -138,22 +137,22 @@ def _members(text: str, at: int, deep: int) -> Iterator[str]:
     """Whole members of the object that begins before `at`, each as its text, up to the cut."""
     try:
         while True:
-            at = _space(text, at)
+            at = skip(text, at)
             if text[at] != '"':
                 return
             start = at
             key, at = scanstring(text, at + 1, False)
-            at = _space(text, at)
+            at = skip(text, at)
             if text[at] != ":":
                 return
-            value = _space(text, at + 1)
+            value = skip(text, at + 1)
             try:
                 _, at = _DECODER.raw_decode(text, value)
             except (ValueError, RecursionError):
                 if deep and text[value] == "{" and key not in _BODIES:
                     yield text[start:value] + "{" + ",".join(_members(text, value + 1, deep - 1)) + "}"
                 return
-            after = _space(text, at)
+            after = skip(text, at)
             if text[after : after + 1] not in (",", "}") and text[at - 1] not in '"}]el':
                 # a number at the very end may have lost its last digits
                 return
@@ -163,8 +162,3 @@ def _members(text: str, at: int, deep: int) -> Iterator[str]:
             at = after + 1
     except (ValueError, IndexError):
         return
-
-
-def _space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at

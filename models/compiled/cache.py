@@ -13,8 +13,11 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
+import time
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -41,6 +44,17 @@ def folder() -> Path | None:
         stacklevel=2,
     )
     return None
+
+
+def warmed(work: Callable[[], object], what: str) -> int:
+    """The exit code of a command that compiles kernels by calling them: 0 once they are kept, 1 if they cannot be."""
+    started = time.perf_counter()
+    work()
+    kept_in = folder()
+    if kept_in is None:
+        return 1
+    sys.stdout.write(f"{kept_in}: {what} ready after {time.perf_counter() - started:.0f} s\n")
+    return 0
 
 
 def _candidates() -> list[Path]:

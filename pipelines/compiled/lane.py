@@ -18,7 +18,7 @@ from pipelines.compiled.columns import dictionary, lists, places_for, plain
 from pipelines.compiled.fields import ALWAYS_NULL, COLUMN_OF, FIELDS, Field, Kind, keys
 from pipelines.compiled.rows import AS_FOUND, NUMBERED, NUMBERED_IF_NOT_EMPTY, Found, fill
 from pipelines.compiled.scan import NOTHING
-from pipelines.events import COLUMNS
+from pipelines.events import ARROW, COLUMNS
 from pipelines.lines import HASH_BYTES, Lines, without
 from pipelines.parse import EARLY
 
@@ -28,8 +28,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _UNLIKE = frozenset({"audit_id"})
 """Texts that hardly ever come twice: to look for equal ones would be in vain."""
 
-_ARROW = {"BOOLEAN": pa.bool_(), "BIGINT": pa.int64(), "VARCHAR": pa.string(), "VARCHAR[]": pa.list_(pa.string())}
-_NULLS = {c.name: _ARROW[c.type] for c in COLUMNS if c.name in ALWAYS_NULL}
+_NULLS = {c.name: ARROW[c.type] for c in COLUMNS if c.name in ALWAYS_NULL}
 
 
 def _how(name: str, field: Field) -> int:

@@ -5,9 +5,8 @@ tests/pipelines/test_compiled_cache.py."""
 from __future__ import annotations
 
 import sys
-import time
 
-from models.compiled.cache import folder
+from models.compiled.cache import warmed
 from pipelines.compiled.lane import extract
 from pipelines.lines import lines_of
 from pipelines.sources.base import Batch
@@ -17,13 +16,7 @@ _EVENT = b'{"auditID":"a","stage":"b","stageTimestamp":"2026-01-05T00:00:00Z","s
 
 def main() -> int:
     """0 once every kernel is compiled and kept; 1 where it cannot be kept."""
-    started = time.perf_counter()
-    extract(lines_of(Batch("warm", 0, _EVENT)), None)
-    kept_in = folder()
-    if kept_in is None:
-        return 1
-    sys.stdout.write(f"{kept_in}: kernels of lines ready after {time.perf_counter() - started:.0f} s\n")
-    return 0
+    return warmed(lambda: extract(lines_of(Batch("warm", 0, _EVENT)), None), "kernels of lines")
 
 
 if __name__ == "__main__":

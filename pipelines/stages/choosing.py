@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.events import AUTHORISED, COLUMNS, NAMES
+from pipelines.parquet import ROW_GROUP
 from pipelines.parse import EARLY
 from pipelines.stages.parts import read_parts
 from pipelines.stages.sorting import in_order, texts
 
 _LATE = [c for c in COLUMNS if c.late]
-_BATCH_ROWS = 32_768
 _ROW = "filename, file_row_number"
 # of two kinds of source one carries times to the millisecond only, and perhaps no query of the URI
 _ACROSS = ("audit_id", "stage", "username", "verb", "date_trunc('millisecond', received_ts)")
@@ -91,28 +91,12 @@ class Choosing:
 
     def chosen(self, night: date) -> Iterator[pa.RecordBatch]:
         """The rows last chosen, in the archive's order."""
-        return in_order(lambda: self._rows(night), self._settled, self.folder)
+        return in_order(lambda: self._rows(night), lambda rows: settled(self.engine, rows), self.folder)
 
     def _rows(self, night: date) -> Iterator[pa.RecordBatch]:
         for path in self.files:
             asked = self.engine.execute("SELECT file_row_number FROM dropped WHERE filename = ?", [str(path)])
             yield from _of_file(path, night, np.asarray(asked.fetchnumpy()["file_row_number"], np.int64))
-
-    def _settled(self, rows: pa.Table) -> pa.Table:
-        """The columns NAMES of rows with EARLY. Reasons are few: each is taken apart once."""
-        reason = rows["reason"].chunk(0)
-        self.engine.register(
-            "reasons", pa.table({"nth": np.arange(len(reason.dictionary)), "reason": reason.dictionary})
-        )
-        columns = ", ".join(f"{c.sql} AS {c.name}" for c in _LATE)
-        late = self.engine.sql(
-            f"SELECT {columns} FROM (SELECT nth, {AUTHORISED} AS authorised FROM reasons) ORDER BY nth"
-        ).to_arrow_table()
-        self.engine.unregister("reasons")
-        for name, values in zip(late.column_names, late.columns, strict=True):
-            told = pa.DictionaryArray.from_arrays(reason.indices, values.combine_chunks())
-            rows = rows.append_column(name, told)
-        return rows.select(NAMES)
 
     def _described(self, rows: str, parts: Sequence[Path]) -> Mapping[str, Any]:
         truncated, mistyped, hours, ids, count = self.engine.execute(
@@ -136,6 +120,20 @@ class Choosing:
             fresh += f" ANTI JOIN {read_parts(parts)} USING (audit_id, stage)"
         found = self.engine.execute(f"SELECT (SELECT count(*) FROM {rows}) - (SELECT count(*) FROM {fresh})").fetchall()
         return int(found[0][0])
+
+
+def settled(engine: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    """The columns NAMES of rows with EARLY, their reasons one dictionary: few, so each is taken apart once."""
+    reason = rows["reason"].chunk(0)
+    engine.register("reasons", pa.table({"nth": np.arange(len(reason.dictionary)), "reason": reason.dictionary}))
+    columns = ", ".join(f"{c.sql} AS {c.name}" for c in _LATE)
+    late = engine.sql(
+        f"SELECT {columns} FROM (SELECT nth, {AUTHORISED} AS authorised FROM reasons) ORDER BY nth"
+    ).to_arrow_table()
+    engine.unregister("reasons")
+    for name, values in zip(late.column_names, late.columns, strict=True):
+        rows = rows.append_column(name, pa.DictionaryArray.from_arrays(reason.indices, values.combine_chunks()))
+    return rows.select(NAMES)
 
 
 def _of(night: date) -> str:
@@ -168,7 +166,7 @@ def _of_file(path: Path, night: date, dropped: np.ndarray[Any, np.dtype[np.int64
             group = file.metadata.row_group(number)
             if _may_hold(group, night):
                 at = first
-                for batch in file.iter_batches(_BATCH_ROWS, row_groups=[number], columns=["night", "wanted", *EARLY]):
+                for batch in file.iter_batches(ROW_GROUP, row_groups=[number], columns=["night", "wanted", *EARLY]):
                     wanted = pc.and_(batch["wanted"], pc.equal(batch["night"], night)).fill_null(False).to_numpy(False)
                     wanted = wanted.copy()
                     here = dropped[(dropped >= at) & (dropped < at + len(batch))]

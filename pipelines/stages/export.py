@@ -16,7 +16,7 @@ from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.engine import modest
 from pipelines.errors import DataError
-from pipelines.events import COLUMNS, EventColumn
+from pipelines.events import ARROW, COLUMNS, EventColumn
 from pipelines.known import Known
 from pipelines.parquet import DIFFERS
 from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
@@ -27,19 +27,10 @@ from pipelines.stages.staging import Staging
 
 _BATCH_ROWS = 1 << 18
 
-_ARROW = {
-    "VARCHAR": pa.string(),
-    "VARCHAR[]": pa.list_(pa.string()),
-    "INTEGER": pa.int32(),
-    "BIGINT": pa.int64(),
-    "BOOLEAN": pa.bool_(),
-    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
-}
-
 
 def _field(column: EventColumn) -> pa.Field:
     values = {DIFFERS: "yes"} if column.differs else {}
-    return pa.field(column.name, _ARROW[column.type], metadata={"meaning": column.meaning} | values)
+    return pa.field(column.name, ARROW[column.type], metadata={"meaning": column.meaning} | values)
 
 
 SCHEMA = pa.schema([_field(c) for c in COLUMNS])

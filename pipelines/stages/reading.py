@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.commits import Input
+from pipelines.handed import Inner, record_batches
 from pipelines.known import NO_NIGHT, Known
-from pipelines.lines import HASH_BYTES, Inner, Lines, lines_of, record_batches, without
+from pipelines.lines import HASH_BYTES, Lines, lines_of, without
 from pipelines.sources.base import Batch, LongLine, SourceObject
 
 Progress = Callable[[str, float], None]

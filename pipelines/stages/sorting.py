@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.events import COLUMNS, ORDER
+from pipelines.parquet import ROW_GROUP
 
 _SPAN_BYTES = 64_000_000
 """Of rows held at once. Rows of one user at one microsecond are never parted."""
-_GROUP_ROWS = 32_768
 _UNLIKE = frozenset(c.name for c in COLUMNS if c.differs)
 _MAIN, _TIES = ORDER[:2], ORDER[2:]
 
@@ -80,7 +80,7 @@ def in_order(rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYT
     spans = keys.spans(span_bytes)
     for path, order in zip(_dealt(rows, spans, folder), spans, strict=True):
         with pq.ParquetFile(path, read_dictionary=texts(pq.read_schema(path))) as file:
-            batches = [_packed(batch) for batch in file.iter_batches(_GROUP_ROWS)]
+            batches = [_packed(batch) for batch in file.iter_batches(ROW_GROUP)]
         path.unlink()
         yield from _sorted(batches, np.argsort(np.argsort(order)), whole)
         pa.default_memory_pool().release_unused()
@@ -133,8 +133,8 @@ def _sorted(batches: list[pa.RecordBatch], order: NDArray[np.int64], whole: Whol
     pa.default_memory_pool().release_unused()
     order = _ties_parted(table, order)
     table = whole(table)
-    for start in range(0, len(order), _GROUP_ROWS):
-        taken = table.take(pa.array(order[start : start + _GROUP_ROWS])).combine_chunks()
+    for start in range(0, len(order), ROW_GROUP):
+        taken = table.take(pa.array(order[start : start + ROW_GROUP])).combine_chunks()
         yield from (_plain(batch) for batch in taken.to_batches())
 
 

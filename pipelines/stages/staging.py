@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.lines import SCHEMA, Inner, inner_batches
+from pipelines.handed import SCHEMA, Inner, inner_batches
 from pipelines.parse import BAD, QUARANTINE, bad_lines, quarantined, reading, refuse_or_save
 from pipelines.stages.choosing import Choosing
 from pipelines.stages.ordinary import Ordinary
@@ -176,8 +176,4 @@ class Staging:
 
     def present(self, night: date) -> bool:
         """Did any source object hold an event of the night?"""
-        return self.fresh(night) or bool(self.again(night).any())
-
-    def fresh(self, night: date) -> bool:
-        """Was any event of the night read that was not archived before this run?"""
-        return any(n == night for _, n in self.staged)
+        return any(n == night for _, n in self.staged) or bool(self.again(night).any())

@@ -10,10 +10,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 from builders import NIGHT, event, lines
+from parsing import parse
 
 from features.days import Counted, count, prepare
 from features.requests import REQUESTS
-from pipelines.parse import Batch, parse
+from pipelines.sources.base import Batch
 
 KEY = ("principal", "type", "kind", "item")
 Row = dict[str, Any]

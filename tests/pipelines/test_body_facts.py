@@ -14,13 +14,14 @@ import pytest
 from builders import event, line, lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parsing import parse
 
 from features.levels import Level
 from pipelines.body_facts import FACTS, MAX_LIST, MAX_TEXT, reads_body
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.events import NAMES
-from pipelines.parse import Batch, parse
+from pipelines.sources.base import Batch
 
 SECRET = "hunter2-canary"
 RBAC = "rbac.authorization.k8s.io"

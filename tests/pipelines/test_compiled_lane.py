@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pipelines.compiled.lane import Extracted, extract
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.lines import SCHEMA, Lines, lines_of, record_batches
+from pipelines.handed import SCHEMA, record_batches
+from pipelines.lines import Lines, lines_of
 from pipelines.parse import EARLY, reading
 from pipelines.sources.base import Batch
 from pipelines.sources.files import SourceFile

@@ -17,12 +17,13 @@ import pytest
 from builders import event, line
 from hypothesis import given
 from hypothesis import strategies as st
+from parsing import parse
 
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.parse import Batch, masked, parse
+from pipelines.parse import masked
 from pipelines.sources import stored
-from pipelines.sources.base import LongLine
+from pipelines.sources.base import Batch, LongLine
 from pipelines.sources.files import SourceFile
 
 GOOD = [event(audit_id=f"good-{i}") for i in range(50)]

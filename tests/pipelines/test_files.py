@@ -16,9 +16,8 @@ import pytest
 from builders import event, line, lines
 
 from pipelines.errors import ConfigError, DataError, Exit
-from pipelines.parse import Batch
 from pipelines.sources import stored
-from pipelines.sources.base import LongLine, Source
+from pipelines.sources.base import Batch, LongLine, Source
 from pipelines.sources.files import ENDINGS, SourceFile, select
 
 LOG = lines(event() for _ in range(20))

@@ -15,12 +15,13 @@ import pytest
 from builders import event, line
 from hypothesis import given
 from hypothesis import strategies as st
+from parsing import parse
 
-from pipelines import lines as module
+from pipelines import handed as module
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.lines import HASH_BYTES, SCHEMA, Lines, lines_of, record_batches, split, without
-from pipelines.parse import parse
+from pipelines.handed import SCHEMA, record_batches
+from pipelines.lines import HASH_BYTES, Lines, lines_of, split, without
 from pipelines.sources.base import Batch
 from pipelines.wrapped import unwrap
 

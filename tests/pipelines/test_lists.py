@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 from builders import event, line, lines
+from parsing import Parsed, parse
 
 from pipelines.config import ParseConfig
 from pipelines.engine import engine as connected
 from pipelines.lists import apart
-from pipelines.parse import Batch, Parsed, parse
+from pipelines.sources.base import Batch
 
 EVENTS = [event(name=name, agent='caf\u00e9 \u2603 "],{[') for name in ("a", "b", "c")]
 FORMS = {

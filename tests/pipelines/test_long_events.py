@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 from builders import NIGHT, event, line
+from parsing import Parsed, parse
 
 from pipelines.archive import Archive
 from pipelines.compiled.lane import extract
 from pipelines.config import ParseConfig
 from pipelines.engine import engine, modest
+from pipelines.handed import inner_batches, record_batches
 from pipelines.heavy import MAX_VALUES, lightened
-from pipelines.lines import inner_batches, lines_of, record_batches
-from pipelines.parse import Parsed, parse
+from pipelines.lines import lines_of
 from pipelines.salvage import BadLine, saved
 from pipelines.sources.base import Batch
 from pipelines.sources.files import select

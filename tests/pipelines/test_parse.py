@@ -14,12 +14,14 @@ import pytest
 from builders import event, line, lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parsing import Parsed, parse
 
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
 from pipelines.lists import apart
-from pipelines.parse import QUARANTINE, Batch, Parsed, parse
+from pipelines.parse import QUARANTINE
+from pipelines.sources.base import Batch
 from pipelines.wrapped import MOST
 
 Read = Callable[..., Parsed]

@@ -17,13 +17,13 @@ import pytest
 from builders import event, line
 from hypothesis import given
 from hypothesis import strategies as st
+from parsing import parse
 
 from pipelines.body_facts import FACTS
 from pipelines.config import ParseConfig
 from pipelines.engine import engine as connected
 from pipelines.events import NAMES
 from pipelines.lists import apart
-from pipelines.parse import parse
 from pipelines.salvage import BadLine, repaired, saved
 from pipelines.sources.base import Batch
 

@@ -14,11 +14,12 @@ import pytest
 from builders import event, line
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parsing import parse
 
 from pipelines.body_facts import FACTS
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.parse import Batch, parse
+from pipelines.sources.base import Batch
 from pipelines.sources.files import SourceFile, select
 
 DATA = Path(__file__).parents[2] / "data"

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parsing import parse
 
 from pipelines.config import ParseConfig
 from pipelines.endings import explained
@@ -28,7 +29,6 @@ from pipelines.envelopes.ocsf import event, of_path
 from pipelines.envelopes.security_lake import LACKS
 from pipelines.errors import DataError, Exit
 from pipelines.events import NAMES
-from pipelines.parse import parse
 from pipelines.sources import stored
 from pipelines.sources.base import Batch
 

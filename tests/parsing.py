@@ -1,0 +1,72 @@
+"""A batch read by the queries that an export runs, all of it in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.handed import SCHEMA, Inner, inner_batches, record_batches
+from pipelines.lines import lines_of
+from pipelines.parse import QUARANTINE, bad_lines, reading, refuse_or_save
+from pipelines.sources.base import Batch
+from pipelines.stages.choosing import settled
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Rows of the events table, lines in quarantine, and how many lines were blank."""
+
+    rows: pa.Table
+    quarantine: pa.Table
+    blank: int
+
+
+def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
+    """Rows and quarantine of one batch, in the order of its lines; a line may be a list of events.
+
+    Args:
+        engine: a connection whose TimeZone is UTC; nothing stays in it.
+    """
+    found = lines_of(batch)
+    blank = found.blank
+    rows: list[pa.Table] = []
+    refused: list[dict[str, object]] = []
+    waiting = list(record_batches(found, 0, batch.raw))
+    while waiting or not rows:
+        read = _read(engine, waiting)
+        rows.append(read.filter(read["night"].is_valid()))
+        inner: list[Inner] = []
+        for bad in bad_lines(read.filter(read["night"].is_null()).to_batches()):
+            blank += refuse_or_save(bad, inner.extend, refused.append, batch.source)
+        waiting = list(inner_batches(inner))
+    whole = pa.concat_tables(rows).sort_by("pos")
+    quarantine = pa.Table.from_pylist(sorted(refused, key=_place), QUARANTINE)
+    return Parsed(_settled(engine, whole), quarantine, blank)
+
+
+def _place(entry: dict[str, Any]) -> int:
+    return int(entry["byte_offset"])
+
+
+def _read(engine: duckdb.DuckDBPyConnection, lines: Sequence[pa.RecordBatch]) -> pa.Table:
+    engine.register("lines", pa.Table.from_batches(lines, SCHEMA))
+    try:
+        return engine.sql(reading(None)).to_arrow_table()
+    finally:
+        engine.unregister("lines")
+
+
+def _settled(engine: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    at = rows.schema.get_field_index("reason")
+    numbered = rows.set_column(at, "reason", pa.chunked_array([rows["reason"].combine_chunks().dictionary_encode()]))
+    plain = pa.schema(
+        [
+            field if not pa.types.is_dictionary(field.type) else field.with_type(field.type.value_type)
+            for field in settled(engine, numbered).schema
+        ]
+    )
+    return settled(engine, numbered).cast(plain).add_column(0, "pos", rows["pos"])
