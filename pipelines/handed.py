@@ -117,6 +117,13 @@ class Inner:
     logged_ms: int | None
     inside: int
     left_out: str | None = None
+    read_as: tuple[int, str] | None = None
+    """Bytes and SHA-256 (hex) of the line as it was read, where `line` is not that."""
+
+    @property
+    def told(self) -> tuple[int, str]:
+        """Bytes and SHA-256 (hex) of the line, by which it is known."""
+        return self.read_as or (len(self.line), sha256(self.line).hexdigest())
 
 
 def inner_batches(found: Sequence[Inner]) -> Iterator[pa.RecordBatch]:
@@ -137,20 +144,24 @@ def _light(one: Inner) -> Inner:
 def _inner_batch(found: Sequence[Inner]) -> pa.RecordBatch:
     """Events taken out of bad lines, none of them too heavy for the engine by itself."""
     found = [_light(one) for one in found]
-    hashes = [sha256(i.line).hexdigest() for i in found]
+    told = [i.told for i in found]
     return pa.record_batch(
         [
             pa.array([i.source for i in found], pa.int32()),
             pa.array([i.pos for i in found], pa.int64()),
             texts([i.parsed for i in found]),
-            pa.array([len(i.line) for i in found], pa.int32()),
-            pa.array([digest[: 2 * HASH_BYTES] for digest in hashes], pa.string()),
+            pa.array([length for length, _ in told], pa.int32()),
+            pa.array([digest[: 2 * HASH_BYTES] for _, digest in told], pa.string()),
             pa.array([i.raw for i in found]),
             pa.array([i.cut for i in found]),
             pa.array([i.logged_ms for i in found], pa.int64()),
             pa.array([i.inside for i in found], pa.int8()),
             pa.array([i.left_out for i in found], pa.string()),
-            pa.array([None if i.parsed == i.line else h for i, h in zip(found, hashes, strict=True)], pa.string()),
+            pa.array([_other(i, digest) for i, (_, digest) in zip(found, told, strict=True)], pa.string()),
         ],
         schema=SCHEMA,
     )
+
+
+def _other(one: Inner, digest: str) -> str | None:
+    return None if one.parsed == one.line and one.read_as is None else digest

@@ -1,4 +1,5 @@
-"""Lines of so many JSON values that the engine could not hold them: they are counted, and what is not needed left out.
+"""Lines with only what is read of them: those of so many JSON values that the engine could not hold them, and those
+that are damaged elsewhere.
 
 The engine takes up to a kilobyte of memory for a value, however short, so bytes alone bound nothing. Pure;
 tests/pipelines/test_long_events.py holds the memory."""
@@ -6,6 +7,7 @@ tests/pipelines/test_long_events.py holds the memory."""
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from pipelines.events import EVENT
 from pipelines.lists import STRING, CutError, members
@@ -14,11 +16,11 @@ MAX_VALUES = 100_000
 """JSON values that the engine is handed at once, as a line or as a record batch. 2 MB of ordinary lines hold 60,000."""
 
 BODY, LINE = "body", "line"
-"""What was not read, as it holds more JSON values than the engine is handed: the request body, or all of the line."""
+"""What was not read of a line: its request body, or all of it."""
 
 _BODY = "requestObject"
-_NEEDED = json.loads(EVENT).keys() - {_BODY} | {"kind", "items", "log", "message"}
-"""Members that a column is read from, or that hold events; the others are never looked at."""
+_READ: dict[str, Any] = json.loads(EVENT) | dict.fromkeys(("kind", "items", "log", "message"))
+"""Members that a column is read from, each with those within it, or that hold events."""
 
 
 def values(text: str) -> int:
@@ -38,30 +40,56 @@ def heavy(line: bytes) -> bool:
 
 
 def lightened(line: bytes, *, cut: bool = False) -> tuple[bytes, bool] | None:
-    """A heavy line, one object, without members that nothing is read from; and whether its body had to go, too.
+    """A heavy line, one object, with only what is read of it; and whether its body had to go, too.
 
-    None if it is no single object, or holds too many values where they are needed.
+    None if it is no single object, or holds too many values where they are read.
 
     Args:
         cut: does the object end in the middle? What stands whole before its end comes back then.
     """
+    for body in (True, False):
+        found = pared(line, body=body, cut=cut)
+        if found is None or values(found[0].decode("latin-1")) <= MAX_VALUES:
+            return found
+    return None
+
+
+def pared(line: bytes, *, body: bool, cut: bool = False) -> tuple[bytes, bool] | None:
+    """A line, one object, with only what is read of it; and whether it lacks a body that it had.
+
+    None if it is no single object.
+
+    Args:
+        body: does a request body stay?
+        cut: does the object end in the middle?
+    """
     text = line.decode("latin-1").strip(" \t\r\n")
+    read = _READ if body else {key: within for key, within in _READ.items() if key != _BODY}
+    kept, left_out, end = _pared(text, read)
+    if (end == len(text)) is cut:
+        return None
+    return ("{" + ",".join(kept) + "}").encode("latin-1"), _BODY in left_out
+
+
+def _pared(text: str, read: dict[str, Any]) -> tuple[list[str], set[str], int]:
+    """The members that are read, the names of the others, and where the object ends; -1 if it does not."""
     kept: list[str] = []
-    bodies: list[tuple[int, str]] = []
-    whole = False
+    left_out: set[str] = set()
     try:
-        for key, start, _, end in members(text, 0):
+        for key, start, value, end in members(text, 0):
             if not key and text[start] == "}":
-                whole = end == len(text)
-            elif key in _NEEDED:
-                kept.append(text[start:end])
-            elif key == _BODY:
-                bodies.append((len(kept), text[start:end]))
+                return kept, left_out, end
+            if key not in read:
+                left_out.add(key)
+                continue
+            kept.append(text[start:value] + _pared_within(text[value:end], read[key]))
     except CutError:
         pass
-    if whole is cut or values(",".join(kept)) > MAX_VALUES:
-        return None
-    fits = values(",".join(kept + [body for _, body in bodies])) <= MAX_VALUES
-    for at, body in reversed(bodies) if fits else ():
-        kept.insert(at, body)
-    return ("{" + ",".join(kept) + "}").encode("latin-1"), bool(bodies) and not fits
+    return kept, left_out, -1
+
+
+def _pared_within(value: str, read: object) -> str:
+    if not isinstance(read, dict) or value[:1] != "{":
+        return value
+    kept, _, end = _pared(value, read)
+    return value if end < 0 else "{" + ",".join(kept) + "}"

@@ -12,7 +12,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 
 from pipelines.envelopes.scan import skip
 from pipelines.handed import Inner
-from pipelines.heavy import LINE, lightened
+from pipelines.heavy import BODY, LINE, lightened, pared
 from pipelines.lists import apart
 from pipelines.prefixes import cleared
 from pipelines.wrapped import MOST, unwrap
@@ -64,22 +64,38 @@ def saved(bad: BadLine) -> list[Inner] | None:
     if bad.cut:
         return None
     as_it_is = Inner(bad.source, bad.pos, bad.line, bad.line, bad.raw, False, bad.logged_ms, bad.inside)
+    if bad.whole_sha256 is not None:
+        as_it_is = replace(as_it_is, read_as=(bad.line_bytes or 0, bad.whole_sha256))
     if bad.inside < MOST:
         parts = apart(bad.line)
         if parts is not None:
             return [_inner(as_it_is, at, one) for at, one in parts]
-        found = unwrap(bad.line) if bad.is_object or bad.left_out == LINE else None
+        found = unwrap(bad.line)
         if found is not None:
             return [_taken_out(as_it_is, *found)]
-    if bad.is_object or bad.whole_sha256 is not None:
-        # of a line of which something was left out, the hash could not tell it from another
+    if bad.is_object:
         return None
-    mended = _mended(bad)
+    sound = _sound_part(bad)
+    if sound is not None:
+        return [replace(as_it_is, parsed=sound[0], left_out=BODY if sound[1] else None)]
+    mended = _mended(bad) if bad.whole_sha256 is None else None
     return None if mended is None else [replace(as_it_is, parsed=mended, cut=True)]
 
 
+def _sound_part(bad: BadLine) -> tuple[bytes, bool] | None:
+    """What is read of a line that is damaged elsewhere, and whether its body is missing, as the damage stands there."""
+    if bad.left_out is not None or b'"auditID"' not in bad.line:
+        return None
+    for body in (True, False):
+        found = pared(bad.line, body=body)
+        # what came back as it was sent, the engine refuses for a reason of its own
+        if found is not None and found[0] != bad.line and _event(found[0]) is not None:
+            return found
+    return None
+
+
 def _inner(outer: Inner, at: int, line: bytes) -> Inner:
-    return replace(outer, pos=outer.pos + at, line=line, parsed=line, inside=outer.inside + 1)
+    return replace(outer, pos=outer.pos + at, line=line, parsed=line, inside=outer.inside + 1, read_as=None)
 
 
 def _taken_out(outer: Inner, line: bytes, as_text: bool) -> Inner:
@@ -115,13 +131,23 @@ def repaired(line: bytes, dated: bool = False) -> bytes | None:
     if text[at : at + 1] != "{" or '"auditID"' not in text:
         return None
     mended = ("{" + ",".join(_members(text, at + 1, deep=2)) + "}").encode("latin-1")
+    found = _event(mended)
+    return mended if found is not None and (dated or _has_time(found)) else None
+
+
+def _event(line: bytes) -> dict[str, object] | None:
+    """The object that the engine would read here, if it names an auditID."""
     try:
-        found = json.loads(mended)
+        found = json.loads(line.decode(), parse_int=float, parse_constant=_refused)
         # lone surrogates are no text for the engine
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    return mended if isinstance(found.get("auditID"), str) and (dated or _has_time(found)) else None
+    return found if isinstance(found.get("auditID"), str) else None
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def _has_time(event: dict[str, object]) -> bool:

@@ -14,6 +14,8 @@ MOST = 3
 _KEYS = ("log", "message")
 """Under which Fluent Bit and its like put a whole line."""
 _LOOKED_AT = {*_KEYS, "auditID"}
+_HOLDING = {*_LOOKED_AT, "items"}
+"""Keys of an object that is an event, a list of them, or a wrapper around one."""
 _SOUGHT = tuple(f'"{key}"'.encode() for key in _KEYS)
 _HEAD_BYTES = 4096
 
@@ -40,7 +42,7 @@ def unwrap(line: bytes) -> tuple[bytes, bool] | None:
 
     None also where it says one of them twice.
 
-    Held as an object, it is one that names an auditID, and its bytes are no longer those of the API server.
+    Held as JSON, it is a list, or an object that is or holds an event; its bytes are no longer those of the API server.
     """
     # one character a byte: JSON's own signs are ASCII, and only they matter here
     text = line.decode("latin-1").strip(" \t\r\n")
@@ -56,7 +58,7 @@ def unwrap(line: bytes) -> tuple[bytes, bool] | None:
             return None
         for key in _KEYS:
             inner = found.get(key, "")
-            if inner[:1] == "{" and any(name == "auditID" for name, *_ in members(inner, 0)):
+            if inner[:1] == "[" or (inner[:1] == "{" and any(name in _HOLDING for name, *_ in members(inner, 0))):
                 return inner.encode("latin-1"), False
         # a lone surrogate is no text; the line stays as it is, and is told to be no event
         texts = [json.loads(found[key].encode("latin-1")) for key in _KEYS if found.get(key, "")[:1] == '"']

@@ -1,0 +1,141 @@
+"""Damage where nothing, or only a body, is read costs no event: who sends a patch chooses its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+import duckdb
+import pytest
+from builders import event, line
+from parsing import Parsed, parse
+
+from pipelines.body_facts import FACTS
+from pipelines.config import ParseConfig
+from pipelines.engine import engine as connected
+from pipelines.handed import Inner
+from pipelines.heavy import MAX_VALUES
+from pipelines.salvage import BadLine, saved
+from pipelines.sources.base import Batch
+
+POD = event(audit_id="x", verb="create", resource="pods", body={"spec": {"hostPID": True}, "note": "IN BODY"})
+SOUND = line(POD | {"responseObject": {"note": "IN RESPONSE"}, "other": ["IN OTHER"]}).rstrip()
+DAMAGE = {
+    "half a surrogate pair": rb'"\ud800"',
+    "bytes that are no text": b'"\xff"',
+    "a control character": b'"\x01"',
+    "no value": b"",
+    "an escape that is none": rb'"\x"',
+    "a number that is none": b"01",
+    "a name without a value": b'{"a"}',
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connected(ParseConfig()) as made:
+        yield made
+
+
+def read(engine: duckdb.DuckDBPyConnection, data: bytes) -> Parsed:
+    return parse(engine, Batch("o", 0, data))
+
+
+def facts_of(row: dict[str, object]) -> set[object]:
+    return {row[fact.name] for fact in FACTS}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_an_event_with_a_damaged_body_is_a_row_without_it(engine: duckdb.DuckDBPyConnection, damage: bytes) -> None:
+    data = SOUND.replace(b'"IN BODY"', damage)
+    found = read(engine, data)
+    (row,), (whole,) = found.rows.to_pylist(), read(engine, SOUND).rows.to_pylist()
+    told = {"truncated": "bodies", "bytes": len(data), "content_hash": sha256(data).hexdigest()[:32]}
+    assert row == whole | told | {fact.name: None for fact in FACTS}
+    assert whole["host_pid"] is True
+    assert found.quarantine.num_rows == 0
+
+
+@pytest.mark.parametrize("place", [b'"IN RESPONSE"', b'"IN OTHER"'])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damage_where_nothing_is_read_costs_nothing(
+    engine: duckdb.DuckDBPyConnection, damage: bytes, place: bytes
+) -> None:
+    data = SOUND.replace(place, damage)
+    (row,), (whole,) = read(engine, data).rows.to_pylist(), read(engine, SOUND).rows.to_pylist()
+    assert row == whole | {"bytes": len(data), "content_hash": sha256(data).hexdigest()[:32]}
+
+
+def test_a_damaged_body_that_no_fact_reads_leaves_no_mark(engine: duckdb.DuckDBPyConnection) -> None:
+    data = line(event(verb="get", resource="pods", body={"note": "IN BODY"})).replace(b'"IN BODY"', rb'"\ud800"')
+    (row,) = read(engine, data).rows.to_pylist()
+    assert row["truncated"] is None
+
+
+def test_what_is_read_must_be_sound(engine: duckdb.DuckDBPyConnection) -> None:
+    data = SOUND.replace(b'"IN BODY"', rb'"\ud800"').replace(b"cart/v1.0", rb"\ud800")
+    found = read(engine, data)
+    (entry,) = found.quarantine.to_pylist()
+    assert (found.rows.num_rows, entry["length"], entry["sha256"]) == (0, len(data), sha256(data).hexdigest())
+
+
+def test_damage_in_what_is_read_leaves_what_stands_before_it(engine: duckdb.DuckDBPyConnection) -> None:
+    before = b'{"auditID":"x","stageTimestamp":"2026-09-15T10:00:00Z","verb":"get"'
+    found = read(engine, before + rb',"responseObject":{},"userAgent":"\x"}')
+    assert [(row["verb"], row["user_agent"], row["truncated"]) for row in found.rows.to_pylist()] == [
+        ("get", None, "text")
+    ]
+
+
+WRAPS = {
+    "in a list": (b"[", b"]"),
+    "in a wrapper": (b'{"log":', b"}"),
+    "in a list of events": (b'{"kind":"EventList","items":[', b"]}"),
+    "in two wrappers": (b'{"log":{"message":', b"}}"),
+    "in a list in a wrapper": (b'{"log":[', b"]}"),
+    "in a list of events in a wrapper": (b'{"log":{"kind":"EventList","items":[', b"]}}"),
+}
+
+
+@pytest.mark.parametrize(("before", "behind"), WRAPS.values(), ids=WRAPS)
+@pytest.mark.parametrize("damage", [rb'"\ud800"', b'"IN BODY"'], ids=["damaged", "sound"])
+def test_an_event_within_another_line_is_read_as_on_its_own(
+    engine: duckdb.DuckDBPyConnection, before: bytes, behind: bytes, damage: bytes
+) -> None:
+    one = SOUND.replace(b'"IN BODY"', damage)
+    (row,), (alone,) = read(engine, before + one + behind).rows.to_pylist(), read(engine, one).rows.to_pylist()
+    # of a line that a shipper took apart, the length is not the API server's
+    assert row | {"pos": 0, "bytes": 0} == alone | {"bytes": 0}
+
+
+def heavy(status: bytes, body: bytes) -> bytes:
+    many = b"[" + b"0," * (MAX_VALUES // 2) + b"0]"
+    found = SOUND.replace(b'"IN BODY"', body + b',"many":' + many).replace(b'"IN RESPONSE"', many)
+    return found.replace(b'"responseStatus":{', b'"responseStatus":{' + status)
+
+
+def test_a_line_of_many_values_with_a_damaged_body_is_a_row_that_bears_its_own_hash(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    data = heavy(b"", rb'"\ud800"')
+    (row,) = read(engine, data).rows.to_pylist()
+    assert (row["bytes"], row["content_hash"]) == (len(data), sha256(data).hexdigest()[:32])
+    assert (row["truncated"], facts_of(row)) == ("bodies", {None})
+
+
+def test_of_a_member_that_is_read_only_what_is_read_counts(engine: duckdb.DuckDBPyConnection) -> None:
+    data = heavy(b'"details":[' + b"0," * MAX_VALUES + b"0],", b'"sound"')
+    (row,), (whole,) = read(engine, data).rows.to_pylist(), read(engine, SOUND).rows.to_pylist()
+    assert row == whole | {"bytes": len(data), "content_hash": sha256(data).hexdigest()[:32]}
+
+
+def test_what_the_engine_refuses_again_is_not_tried_for_ever() -> None:
+    bad = BadLine(0, 0, SOUND, False, False, False, True, False, None, 0)
+    tried = []
+    while (found := saved(bad)) is not None and len(tried) < 9:
+        (inner,) = found
+        assert isinstance(inner, Inner)
+        tried.append((inner.left_out, inner.cut))
+        told = {"line_bytes": inner.told[0], "whole_sha256": inner.told[1], "left_out": inner.left_out}
+        bad = BadLine(0, 0, inner.parsed, False, False, False, True, inner.cut, None, 0, **told)
+    assert tried == [(None, False), ("body", False)]
