@@ -4,6 +4,7 @@ A new kind of source is a function here and a line in FEEDS."""
 
 from __future__ import annotations
 
+import gzip
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,8 +87,11 @@ def files(lines: Lines, name: str, place: Place) -> Feed:
 
 
 def objects(lines: Lines, name: str, _: Place) -> Feed:
-    """One object a night in a bucket of its own."""
-    Bucket(name).lay("audit", _bodies(lines))
+    """One object a night in a bucket of its own; the night's is packed."""
+    packed = f"audit-{NIGHT}.ndjson"
+    bodies = _bodies(lines)
+    bodies[f"{packed}.gz"] = gzip.compress(bodies.pop(packed), mtime=0)
+    Bucket(name).lay("audit", bodies)
     return Feed(f"s3://{name}/audit")
 
 
