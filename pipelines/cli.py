@@ -195,7 +195,7 @@ def _report(job: Job) -> None:
         job.say(f"{night}  {job.archive.store.url}/{made.html}")
 
 
-@cli.group("archive")
+@cli.group("archive", no_args_is_help=False)
 def archive_group() -> None:
     """Look after an archive.
 
@@ -208,7 +208,7 @@ def archive_group() -> None:
 @click.option("--archive", help="The archive: a folder or s3://BUCKET/PREFIX (default: each of the file of options).")
 @click.option("--cluster", help="Only this cluster (default: every one).")
 @click.option("--from", help="First night, YYYY-MM-DD (default: the archive's first).")
-@click.option("--to", help="Last night, inclusive (default: the archive's last).")
+@click.option("--to", help="Last night, inclusive (default: today).")
 @click.option("--strict", is_flag=True, help="Let anything found end with exit code 3, not damage alone.")
 @click.option("--config", type=click.Path(path_type=Path), help="The file of options (default: auditforest.toml).")
 def archive_check(**given: Any) -> None:

@@ -1,6 +1,6 @@
 """CloudWatch Logs and the one call of EKS on loopback, with the bounds of the real ones, and faults on demand.
 
-moto ignores logStreamNamePrefix, counts the end of GetLogEvents in and never fails; this server does what AWS says."""
+moto ignores logStreamNamePrefix and never fails; this server does what AWS says."""
 
 from __future__ import annotations
 
@@ -163,12 +163,6 @@ class FakeLogs:
         self._empties[start_ms, token] += 1
         return self._empties[start_ms, token] % (self.empty_pages + 1) != 0
 
-    def _GetLogEvents(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
-        found = self._found(request, first=request["startTime"], last=request["endTime"] - 1)
-        if "nextToken" in request:
-            found = []
-        return 200, {"events": [e.shown() for e in found], "nextForwardToken": "f/0", "nextBackwardToken": "b/0"}
-
     def _CreateExportTask(self, _: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         return 200, {"taskId": "task-1"}
 
@@ -176,15 +170,6 @@ class FakeLogs:
         """What the last export task takes."""
         request = next(r for name, r in reversed(self.asked) if name == "CreateExportTask")
         return self._found(request, first=request["from"], last=request["to"])
-
-    def _StartQuery(self, _: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
-        return 200, {"queryId": "query-1"}
-
-    def _GetQueryResults(self, _: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
-        never = {"startTime": 0, "endTime": 0}
-        request = next((r for name, r in reversed(self.asked) if name == "StartQuery"), never)
-        found = self._found({}, first=request["startTime"] * 1000, last=request["endTime"] * 1000 + 999)
-        return 200, {"status": "Complete", "results": [[{"field": "count(*)", "value": str(len(found))}]]}
 
     def _DescribeLogGroups(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: N802
         names = sorted(n for n in self.groups if n.startswith(request.get("logGroupNamePrefix", "")))
