@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.heavy import BODY, LINE, MAX_VALUES, heavy, lightened
+from pipelines.heavy import BODY, LINE, MAX_VALUES, SIGNS, heavy, lightened
 from pipelines.lines import HASH_BYTES, Lines, texts
 
 SCHEMA = pa.schema(
@@ -37,8 +38,7 @@ logged; `inside`: how many lines it stood in, each within the other; `left_out`:
 _SLICE_BYTES = 2_000_000
 """Size of one record batch handed to the engine; each is one thread's work."""
 
-_SIGNS = np.frombuffer(b",[{", np.uint8)
-"""What begins or parts JSON values."""
+_SIGNS = np.frombuffer(SIGNS.encode(), np.uint8)
 
 
 def record_batches(lines: Lines, source: int, raw: bool) -> Iterator[pa.RecordBatch]:
@@ -104,7 +104,7 @@ def _of_few_values(some: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield some.slice(first)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inner:
     """An event found inside a bad line: where it starts, its bytes, and the bytes to parse in their place."""
 
@@ -120,7 +120,7 @@ class Inner:
     read_as: tuple[int, str] | None = None
     """Bytes and SHA-256 (hex) of the line as it was read, where `line` is not that."""
 
-    @property
+    @cached_property
     def told(self) -> tuple[int, str]:
         """Bytes and SHA-256 (hex) of the line, by which it is known."""
         return self.read_as or (len(self.line), sha256(self.line).hexdigest())

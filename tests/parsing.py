@@ -63,10 +63,6 @@ def _read(engine: duckdb.DuckDBPyConnection, lines: Sequence[pa.RecordBatch]) ->
 def _settled(engine: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
     at = rows.schema.get_field_index("reason")
     numbered = rows.set_column(at, "reason", pa.chunked_array([rows["reason"].combine_chunks().dictionary_encode()]))
-    plain = pa.schema(
-        [
-            field if not pa.types.is_dictionary(field.type) else field.with_type(field.type.value_type)
-            for field in settled(engine, numbered).schema
-        ]
-    )
-    return settled(engine, numbered).cast(plain).add_column(0, "pos", rows["pos"])
+    made = settled(engine, numbered)
+    plain = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in made.schema]
+    return made.cast(pa.schema(plain)).add_column(0, "pos", rows["pos"])

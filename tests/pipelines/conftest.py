@@ -1,4 +1,4 @@
-"""S3 for the tests of pipelines/: one moto for a session, and no real credentials for any test."""
+"""For the tests of pipelines/: an engine, S3 (one moto for a session), and no real credentials for any test."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import duckdb
 import pytest
 from s3_server import AWS_ENVIRONMENT, moto_server
 
 from pipelines.aws.s3 import S3Store
 from pipelines.aws.session import client
+from pipelines.config import ParseConfig
+from pipelines.engine import engine as connected
 from pipelines.store import LocalStore, ObjectStore
 
 
@@ -41,6 +44,13 @@ def shared_bucket(moto: str) -> Iterator[tuple[Any, str]]:
     with closing(client("s3", region=None, endpoint_url=moto)) as made:
         made.create_bucket(Bucket="archives")
         yield made, "archives"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine as a run is given it."""
+    with connected(ParseConfig()) as made:
+        yield made
 
 
 @pytest.fixture(params=["local", "s3"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import sha256
 
 import duckdb
@@ -11,8 +10,6 @@ from builders import event, line
 from parsing import Parsed, parse
 
 from pipelines.body_facts import FACTS
-from pipelines.config import ParseConfig
-from pipelines.engine import engine as connected
 from pipelines.handed import Inner
 from pipelines.heavy import MAX_VALUES
 from pipelines.salvage import BadLine, saved
@@ -29,12 +26,6 @@ DAMAGE = {
     "a number that is none": b"01",
     "a name without a value": b'{"a"}',
 }
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connected(ParseConfig()) as made:
-        yield made
 
 
 def read(engine: duckdb.DuckDBPyConnection, data: bytes) -> Parsed:

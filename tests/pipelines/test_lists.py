@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import duckdb
 import pytest
 from builders import event, line, lines
 from parsing import Parsed, parse
 
-from pipelines.config import ParseConfig
-from pipelines.engine import engine as connected
 from pipelines.lists import apart
 from pipelines.sources.base import Batch
 
@@ -25,12 +22,6 @@ FORMS = {
     ),
     "items first": json.dumps({"items": EVENTS, "kind": "EventList"}),
 }
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connected(ParseConfig()) as connection:
-        yield connection
 
 
 def parsed(engine: duckdb.DuckDBPyConnection, data: bytes) -> Parsed:

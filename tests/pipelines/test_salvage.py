@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,8 +20,6 @@ from hypothesis import strategies as st
 from parsing import parse
 
 from pipelines.body_facts import FACTS
-from pipelines.config import ParseConfig
-from pipelines.engine import engine as connected
 from pipelines.events import NAMES
 from pipelines.lists import apart
 from pipelines.salvage import BadLine, repaired, saved
@@ -101,12 +99,6 @@ ORDERS: dict[str, Callable[[list[str]], list[str]]] = {
     "sorted": sorted,
     "the other way round": lambda names: names[::-1],
 }
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connected(ParseConfig()) as made:
-        yield made
 
 
 @dataclass

@@ -20,9 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parsing import parse
 
-from pipelines.config import ParseConfig
 from pipelines.endings import explained
-from pipelines.engine import engine as connected
 from pipelines.envelopes import security_lake
 from pipelines.envelopes.limits import Limits
 from pipelines.envelopes.ocsf import event, of_path
@@ -375,12 +373,6 @@ def test_bodies_are_not_even_read_from_the_file(monkeypatch: pytest.MonkeyPatch)
     assert events(parquet([V1_2])) == [ANNOTATED]
     assert not [path for path in asked[0] if ".data" in path or "requestObject" in path]
     assert "api.request.uid" in asked[0]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    with connected(ParseConfig()) as made:
-        yield made
 
 
 def test_what_is_said_to_be_lacking_is_all_that_is_lacking(engine: duckdb.DuckDBPyConnection) -> None:
