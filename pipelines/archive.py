@@ -81,6 +81,10 @@ class Archive:
         found = {key.removeprefix(prefix)[:10] for key in self.store.list(prefix)}
         return sorted(date.fromisoformat(day) for day in found)
 
+    def clusters(self) -> list[str]:
+        """The clusters of which the store lists an event, this archive's own or others', sorted."""
+        return sorted({key.split("/")[1].removeprefix("cluster=") for key in self.store.list(f"{EVENTS}/cluster=")})
+
     def append(
         self, table: str, night: date, added: Callable[[Commit | None], Addition | None]
     ) -> tuple[Commit | None, bool]:

@@ -19,7 +19,7 @@ from pipelines.errors import ENDINGS, AuditForestError, ConfigError, worst
 from pipelines.jobs import Job, archive_of, each, opened, say
 from pipelines.nightly import passed_over, refuse_empty, run_all, run_export, run_features, run_report, run_score
 from pipelines.progress import complain, shown
-from pipelines.report.sentences import coverage_line, notices, run_line
+from pipelines.report.sentences import counted, coverage_line, notices, run_line
 from pipelines.report.terminal import ranking_table
 from pipelines.report.text import shown_name
 from pipelines.stages.check import check
@@ -96,12 +96,12 @@ def _nightly(job: Job) -> None:
             first = made.night.ranked[0]
             name = shown_name(first.principal, 60)
             late = "revised by events that came late: " if made.night.date < job.run.nights[0] else ""
-            count = len(made.night.ranked)
-            job.say(f"{made.night.date}  {late}{count} principals, first {name} ({first.score:.3g})")
+            count = counted(len(made.night.ranked), "principals")
+            job.say(f"{made.night.date}  {late}{count}, first {name} ({first.score:.3g})")
 
 
 def _results(made: Published, job: Job) -> Iterator[str | Table]:
-    yield from notices(made.night)
+    yield from (f"{made.night.date}  {notice}" for notice in notices(made.night))
     yield ranking_table(made.night)
     yield coverage_line(made.night)
     yield from _of_this_run(job)
@@ -109,9 +109,10 @@ def _results(made: Published, job: Job) -> Iterator[str | Table]:
 
 
 def _of_this_run(job: Job) -> Iterator[str]:
-    """What became of the lines that this run read, of whichever night, and what it passed over."""
+    """What became of the lines that this run read, of whichever night, and what it did not read."""
     export = job.run.export
     if export is not None:
+        yield from export["notices"]
         yield f"this run: {run_line(export['counts'])}"
         passed = passed_over(job.source, export["ignored"])
         if passed is not None:
@@ -136,10 +137,9 @@ def _export(job: Job) -> None:
         job.say(f"{night}  revised by events that came late; run the other stages of this night again")
     for night, commit in done.commits.items():
         if commit is not None:
-            held = f"{commit.counts.archived} events archived, {commit.counts.quarantined} lines quarantined"
-            job.say(
-                f"{night}  {held}, generation {commit.generation}{'' if night in done.written else ': nothing new'}"
-            )
+            it, new = commit.counts, "" if night in done.written else ": nothing new"
+            held = f"{counted(it.archived, 'events')} archived, {counted(it.quarantined, 'lines')} quarantined"
+            job.say(f"{night}  {held}, generation {commit.generation}{new}")
     job.say(*_of_this_run(job))
     refuse_empty(done, job.source, job.archive)
 
@@ -158,7 +158,7 @@ def features(**given: Any) -> None:
 def _features(job: Job) -> None:
     for night in job.run.nights:
         made = run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
-        job.say(f"{night}  {made.table.num_rows} principals counted")
+        job.say(f"{night}  {counted(made.table.num_rows, 'principals')} counted")
 
 
 @cli.command()
@@ -175,7 +175,7 @@ def score(**given: Any) -> None:
 def _score(job: Job) -> None:
     for night in job.run.nights:
         made = run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
-        job.say(f"{night}  {made.table.num_rows} principals ranked")
+        job.say(f"{night}  {counted(made.table.num_rows, 'principals')} ranked")
 
 
 @cli.command()

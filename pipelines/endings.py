@@ -85,7 +85,9 @@ def explained(error: BaseException) -> tuple[int, str] | None:
             return error.exit_code, str(error)
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else NAME
-            return Exit.USAGE, f"{error.format_message().rstrip('.')}; see '{command} --help'"
+            said = error.format_message().rstrip(".")
+            quote = ", and quote a glob, which the shell else takes apart" if "unexpected extra" in said else ""
+            return Exit.USAGE, f"{said}; see '{command} --help'{quote}"
         case duckdb.OutOfMemoryException() | MemoryError():
             return Exit.TRANSIENT, f"out of memory ({_first_line(error)}); raise memory_limit under [parse]"
         case duckdb.IOException() | OSError():

@@ -25,9 +25,12 @@ ENDINGS: Mapping[int, str] = {
     Exit.OK: "done",
     BUG: "a mistake of auditforest, told by a traceback; report it",
     Exit.USAGE: "usage or configuration, or a stage before the one it needs; mend it, then run again",
-    Exit.DATA: "data integrity; do not retry, look first",
+    Exit.DATA: (
+        "data integrity: no audit log, more unreadable lines than allowed, a damaged object or archive; "
+        "do not retry, look first"
+    ),
     Exit.TRANSIENT: "store or AWS unreachable, this machine short of space or memory, or another run in the way; retry",
-    Exit.EMPTY: "suspiciously empty: no audit event in a night",
+    Exit.EMPTY: "suspiciously empty: no audit event in a night, or no night in an archive to check",
     130: "interrupted by Ctrl-C; run again",
     143: "interrupted by SIGTERM; run again",
 }

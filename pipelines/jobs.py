@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.archive import Archive
+from pipelines.archive import EVENTS, Archive
 from pipelines.arguments import cluster_name, nights
 from pipelines.config import FLAGS, ClusterConfig, Config
 from pipelines.config_load import load
 from pipelines.endings import explained, interrupted
 from pipelines.engine import engine
-from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, RetryError, worst
+from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, OrderError, RetryError, worst
 from pipelines.progress import Progress, complain, shown, silenced, told
 from pipelines.report.text import visible
 from pipelines.runs import Run
@@ -209,7 +209,7 @@ def _named_by_key(cluster: str, given: Mapping[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
-    """Leaves the run's record in the store, however the run ends."""
+    """Leaves the run's record in the store, however the run ends; a stage that finds no archive begins none."""
     try:
         yield
     except BaseException as error:
@@ -217,7 +217,8 @@ def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
         code, said = explained(error) or (BUG, type(error).__name__)
         # what went wrong first is what the user must read
         with suppress(AuditForestError):
-            _leave_record(run, store, code, said)
+            if not isinstance(error, OrderError) or store.list(f"{EVENTS}/"):
+                _leave_record(run, store, code, said)
         raise
     _leave_record(run, store, Exit.OK, None)
 

@@ -22,10 +22,9 @@ from pipelines.stages.export import Exported, export
 from pipelines.stages.features import features
 from pipelines.stages.report import Published, report, reported
 from pipelines.stages.score import score
+from pipelines.words import listed
 
 _ROUNDS = 5
-_NAMED = 5
-"""So many of a list are named in a message."""
 
 
 def run_export(
@@ -195,7 +194,7 @@ def passed_over(source: str, ignored: Sequence[str]) -> str | None:
         return None
     endings = ", ".join(ENDINGS)
     return (
-        f"{_listed(ignored)} passed over: of a folder, files that end in {endings} are read (packed, too); to read "
+        f"{listed(ignored)} passed over: of a folder, files that end in {endings} are read (packed, too); to read "
         "another, name it or a glob"
     )
 
@@ -208,12 +207,8 @@ def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
     """
     if done.empty:
         raise EmptyNightError(
-            f"--source {source}: no audit event of {archive.cluster} for {_listed(done.empty)}; the source covers "
-            f"{done.covers}. Check the dates and that audit logging was on; nothing was archived for them"
+            f"--source {source}: no audit event of {archive.cluster} for {listed(done.empty)}; the source covers "
+            f"{done.covers}. Check the dates (without --date yesterday is meant) and that audit logging was on; "
+            "nothing was archived for them"
             + "".join(f". {notice}" for notice in (*done.notices, passed_over(source, done.ignored)) if notice)
         )
-
-
-def _listed(things: Sequence[object]) -> str:
-    shown = ", ".join(map(str, things[:_NAMED]))
-    return shown if len(things) <= _NAMED else f"{shown} and {len(things) - _NAMED} more"

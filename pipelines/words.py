@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+_NAMED = 5
+"""So many of a list are named in a message."""
 
 
 def shown(text: str) -> str:
@@ -21,3 +25,9 @@ def quoted(value: object) -> str:
         value = re.sub(r"\?.*", "?...", re.sub(r"//.*@", "//...@", value, flags=re.DOTALL), flags=re.DOTALL)
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def listed(things: Sequence[object]) -> str:
+    """The first few of them, and how many more there are."""
+    named = ", ".join(map(str, things[:_NAMED]))
+    return named if len(things) <= _NAMED else f"{named} and {len(things) - _NAMED} more"

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.report.model import Night
-from pipelines.report.sentences import NOTHING, figure, reason_sentence
+from pipelines.report.sentences import NOTHING, counted, figure, reason_sentence
 from pipelines.report.text import clip, shown_name, visible
 
 _NAME = 100
@@ -16,11 +16,14 @@ _REASON = 300
 
 def ranking_table(night: Night, top: int = 10) -> Table:
     """The first `top` principals with score, requests and first reason."""
-    table = Table(title=_text(f"{clip(night.cluster, _NAME)}, night of {night.date.isoformat()}"), title_justify="left")
-    for title in ("Rank", "Principal", "Type", "Score", "Requests", "First reason"):
-        number = title in ("Rank", "Score", "Requests")
+    many = len(night.ranked)
+    shown = f"the first {top} of " if many > top else ""
+    title = f"{clip(night.cluster, _NAME)}, night of {night.date.isoformat()}: {shown}{counted(many, 'principals')}"
+    table = Table(title=_text(title), title_justify="left")
+    for name in ("Rank", "Principal", "Type", "Score", "Requests", "First reason"):
+        number = name in ("Rank", "Score", "Requests")
         table.add_column(
-            Text(title),
+            Text(name),
             justify="right" if number else "left",
             no_wrap=number,
             overflow="fold",

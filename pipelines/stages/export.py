@@ -24,6 +24,7 @@ from pipelines.scratch import scratch
 from pipelines.sources.base import Source
 from pipelines.stages.reading import Ended, Feed, Progress
 from pipelines.stages.staging import Staging
+from pipelines.words import listed
 
 _BATCH_ROWS = 1 << 18
 
@@ -51,6 +52,7 @@ class Exported:
     ended: Mapping[str, Ended]
     ignored: tuple[str, ...]
     notices: tuple[str, ...]
+    """What to know of the source and of the archive, one sentence each."""
     covers: str
     bad: int
     """Lines that are no audit event, those quarantined by an earlier run among them."""
@@ -93,6 +95,7 @@ def export(
         DataError: no line of it is an audit event, or the archive is damaged.
     """
     before = {n: archive.newest(EVENTS, n) for n in (*late, *nights)}
+    notices = (*source.notices, *_newcomer(archive, before))
     taken = sorted(n for n in before if n in nights or before[n] is not None)
     with scratch() as folder, modest(engine):
         feed = Feed(source.objects, _known(archive, before), progress)
@@ -106,7 +109,16 @@ def export(
     earlier = tuple(n for n in taken if n not in nights)
     revised = {n: commit for n, commit in commits.items() if n in earlier and n in written and commit is not None}
     inputs, ended = tuple(feed.inputs), staging.ended
-    return Exported(asked, written, earlier, revised, inputs, ended, source.ignored, source.notices, covers, bad, known)
+    return Exported(asked, written, earlier, revised, inputs, ended, source.ignored, notices, covers, bad, known)
+
+
+def _newcomer(archive: Archive, before: Mapping[date, Commit | None]) -> Iterator[str]:
+    """A cluster that joins others: its name may be mistyped, and its history would begin anew without a word."""
+    if any(before.values()) or archive.nights(EVENTS):
+        return
+    others = archive.clusters()
+    if others:
+        yield f"{archive.cluster} is new to this archive, which holds {listed(others)}"
 
 
 def _known(archive: Archive, before: Mapping[date, Commit | None]) -> Known:

@@ -19,9 +19,10 @@ from features.history import Counts, surprises
 from features.matrix import counts_of, with_surprises
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
 from pipelines.commits import Commit
-from pipelines.errors import EmptyNightError
+from pipelines.errors import OrderError
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
+from pipelines.words import listed
 
 NO_PAST = Counts(np.empty(0, dtype=object), np.empty(0, dtype=object), np.empty((0, len(NAMES))))
 
@@ -30,15 +31,24 @@ def events_of(archive: Archive, night: date) -> Commit:
     """The night's committed events.
 
     Raises:
-        EmptyNightError: none were archived.
+        OrderError: none were archived.
     """
     commit = archive.newest(EVENTS, night)
     if commit is None:
-        raise EmptyNightError(
-            f"{archive.store.url}: no event of {archive.cluster} is archived for {night}; "
+        raise OrderError(
+            f"{archive.store.url}: no event of {archive.cluster} is archived for {night}{_instead(archive)}; "
             f"run {typed('export', archive, night, '--source')}"
         )
     return commit
+
+
+def _instead(archive: Archive) -> str:
+    """What the archive does hold: a date or a name may be mistyped."""
+    nights = archive.nights(EVENTS)
+    if nights:
+        return f", only nights from {nights[0]} to {nights[-1]}"
+    clusters = archive.clusters()
+    return f", only events of {listed(clusters)}" if clusters else ": there is no archive yet"
 
 
 def typed(stage: str, archive: Archive, night: date, *more: str) -> str:
@@ -71,7 +81,7 @@ def features(archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, l
     """The night's principal_days, made now or found as they would be made.
 
     Raises:
-        EmptyNightError: no event of the night is archived.
+        OrderError: no event of the night is archived.
         DataError: the archive is damaged.
     """
     commit = events_of(archive, night)

@@ -34,8 +34,7 @@ def report(archive: Archive, night: date) -> Published:
     """Write the night's three reports; the same ranking gives the same bytes.
 
     Raises:
-        EmptyNightError: no event of the night is archived.
-        OrderError: the night was not ranked yet, or by a version this one cannot read.
+        OrderError: no event of the night is archived, or it was not ranked yet, or by a version this one cannot read.
         DataError: the ranking is damaged.
     """
     ranking = archive.derived(RANKING, night)

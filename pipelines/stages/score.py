@@ -49,8 +49,8 @@ def score(
     """The night's ranking, made now or found as it would be made.
 
     Raises:
-        EmptyNightError: no event of the night is archived.
-        OrderError: the night was not counted yet, or from other events or another history than stand there now.
+        OrderError: no event of the night is archived, or it was not counted yet, or from other events or another
+            history than stand there now.
         DataError: the archive is damaged.
     """
     commit = events_of(archive, night)

@@ -263,8 +263,47 @@ def test_a_stage_asks_for_the_one_before_it(ranked: Path, tmp_path: Path) -> Non
     for table in ("events", "principal_days", "ranking"):
         shutil.rmtree(archive / table)
     for stage in ("features", "score", "report"):
-        said = refused(auditforest(stage, *asked), Exit.EMPTY, "no event of prod is archived")
+        said = refused(
+            auditforest(stage, *asked), Exit.USAGE, "no event of prod is archived", "there is no archive yet"
+        )
         assert said.endswith(f"run 'auditforest export {shlex.join(map(str, asked))} --source ...'")
+
+
+@pytest.mark.parametrize("stage", ["features", "score", "report"])
+def test_a_stage_says_what_an_archive_holds_that_lacks_the_night_or_the_cluster(
+    stage: str, ranked: Path, tmp_path: Path
+) -> None:
+    where = ("--archive", shutil.copytree(ranked, tmp_path / "archive"), "--date")
+    lacks = auditforest(stage, "--cluster", CLUSTER, *where, SECOND)
+    refused(lacks, Exit.USAGE, f"no event of prod is archived for {SECOND}, only nights from {FIRST} to {FIRST}; run")
+    mistyped = auditforest(stage, "--cluster", "prd", *where, FIRST)
+    refused(mistyped, Exit.USAGE, f"no event of prd is archived for {FIRST}, only events of {CLUSTER}; run")
+
+
+@pytest.mark.parametrize("stage", ["features", "score", "report"])
+def test_a_stage_that_finds_no_archive_begins_none(stage: str, tmp_path: Path) -> None:
+    archive = tmp_path / "mistyped"
+    refused(auditforest(stage, "--cluster", CLUSTER, "--archive", archive, "--date", FIRST), Exit.USAGE, "no archive")
+    assert not archive.exists()
+
+
+def test_a_cluster_that_joins_others_is_told_for_its_name_may_be_mistyped(
+    ranked: Path, night: Path, tmp_path: Path
+) -> None:
+    archive = shutil.copytree(ranked, tmp_path / "archive")
+    told = f"prd is new to this archive, which holds {CLUSTER}"
+    options = ("--source", night, "--archive", archive, "--date", FIRST)
+    for stage, said in (("export", True), ("export", False), ("nightly", False)):
+        ended = auditforest(stage, "--cluster", "prd", *options)
+        assert ended.code == 0
+        assert (told in ended.out.splitlines()) == said
+    assert [r["export"]["notices"] for r in records(archive)[-3:]] == [[told], [], []]
+    assert "is new to" not in nightly(night, archive, FIRST).out
+
+
+def test_a_glob_that_the_shell_took_apart_is_told_to_be_quoted(night: Path) -> None:
+    log = night / f"audit-{FIRST}.ndjson"
+    refused(auditforest(*command(source=log), log), Exit.USAGE, str(log), "quote a glob")
 
 
 def advised(message: str) -> Ended:

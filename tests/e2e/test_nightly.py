@@ -239,7 +239,7 @@ def test_a_source_of_many_nights_read_for_each_of_them_differs_in_what_lay_outsi
 def test_a_first_night_is_ranked_and_the_report_says_so_before_the_ranking(world: Path, tmp_path: Path) -> None:
     ended = nightly(world / f"audit-{LAST}.ndjson", tmp_path / "archive", LAST)
     assert ended.code == 0
-    assert ended.out.startswith("No earlier night")
+    assert ended.out.startswith(f"{LAST}  No earlier night")
     assert ranking_of(tmp_path / "archive", LAST)["ranking"][0]["principal"] == ATTACKER
     page = object_of(tmp_path / "archive", "reports", LAST, "report.html").read_text()
     assert 0 < page.index("No earlier night") < page.index("The ranking") < page.index(ATTACKER)
