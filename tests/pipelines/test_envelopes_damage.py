@@ -231,9 +231,9 @@ def _seconds(head: bytes, unit: bytes, size: int) -> float:
 
 
 @pytest.mark.parametrize(("head", "unit"), HOSTILE.values(), ids=HOSTILE)
-def test_four_times_the_damage_takes_no_more_than_eight_times_as_long(head: bytes, unit: bytes) -> None:
-    for _ in range(2):
-        few, many = (_seconds(head, unit, size) for size in (100_000, 400_000))
-        if many <= 8 * few:
+def test_eight_times_the_damage_takes_no_more_than_twenty_times_as_long(head: bytes, unit: bytes) -> None:
+    for _ in range(3):
+        few, many = (_seconds(head, unit, size) for size in (50_000, 400_000))
+        if many <= 20 * few:
             return
-    assert many <= 8 * few
+    assert many <= 20 * few
