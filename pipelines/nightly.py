@@ -194,8 +194,8 @@ def passed_over(source: str, ignored: Sequence[str]) -> str | None:
         return None
     endings = ", ".join(ENDINGS)
     return (
-        f"{listed(ignored)} passed over: of a folder, files that end in {endings} are read (packed, too); to read "
-        "another, name it or a glob"
+        f"{listed(ignored)} passed over: of a folder, files that end in {endings} are read (packed, too), and no "
+        "folders that are links; to read another, name it or a glob"
     )
 
 

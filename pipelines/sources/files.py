@@ -73,35 +73,40 @@ def _select(source: str, apart_from: Path | None) -> Source:
     if path.is_file():
         return Source((SourceFile(path, name_of_file(path.name)),), ())
     if path.is_dir():
-        root, found = path, _told_apart(_below(path), apart_from)
+        root, (found, others) = path, _told_apart(_below(path), apart_from)
     else:
         if not glob.has_magic(source):
             raise ConfigError(f"--source {source}: no such file or folder; expected a file, a folder or a quoted glob")
         # Path.glob knows no absolute pattern
         matches = {Path(p) for p in glob.glob(source, recursive=True)}  # noqa: PTH207
-        root, found = _root(source), _told_apart(matches, apart_from)
+        root, (found, others) = _root(source), _told_apart((p for p in matches if not p.is_dir()), apart_from)
         if not found:
             raise ConfigError(f"--source {source}: the glob matches no file; quote it and check the folder")
         logs = [p for p in found if not is_write_test(p.name)]
-        return Source(_named(logs, root), _names(set(found) - set(logs), root))
+        return Source(_named(logs, root), _names({*found, *others} - set(logs), root))
     logs = [p for p in found if _looks_like_log(p.name)]
     if not logs:
         raise ConfigError(
             f"--source {source}: none of its {len(found)} files ends in {', '.join(ENDINGS)} "
             "(plain, .gz or .zst); name the file itself, or a glob"
         )
-    return Source(_named(logs, root), _names(set(found) - set(logs), root))
+    return Source(_named(logs, root), _names({*found, *others} - set(logs), root))
 
 
-def _told_apart(paths: Iterable[Path], apart_from: Path | None) -> list[Path]:
-    """The files among the paths, each once, none of them below the folder."""
+def _told_apart(paths: Iterable[Path], apart_from: Path | None) -> tuple[list[Path], list[Path]]:
+    """The files among the paths, each once, and what is none, such as a pipe or a link to nothing; none of either
+    below the folder."""
     out = None if apart_from is None else apart_from.resolve()
-    found = {}
+    found, others = {}, []
     for path in sorted(paths, reverse=True):
         real = path.resolve()
-        if real.is_file() and (out is None or not real.is_relative_to(out)):
+        if out is not None and real.is_relative_to(out):
+            continue
+        if real.is_file():
             found[real] = path
-    return list(found.values())
+        else:
+            others.append(path)
+    return list(found.values()), others
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -109,8 +114,10 @@ def _below(folder: Path) -> Iterator[Path]:
         raise error
 
     # Path.rglob passes over a folder it may not read, and its logs would be missed in silence
-    for inner, _, names in os.walk(folder, onerror=fail):
+    for inner, folders, names in os.walk(folder, onerror=fail):
         yield from (Path(inner, name) for name in names)
+        # not walked, for it may lead in a circle
+        yield from (link for name in folders if (link := Path(inner, name)).is_symlink())
 
 
 def _root(pattern: str) -> Path:

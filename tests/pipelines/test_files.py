@@ -318,6 +318,23 @@ def test_a_file_passed_over_goes_by_an_escaped_name_too(tmp_path: Path) -> None:
     assert select(str(tmp_path)).ignored == ("b\\udcff.txt",)
 
 
+def test_what_is_no_file_is_passed_over_and_named(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "logs", tmp_path / "elsewhere"
+    put(folder, "a.log", "sub/b.log")
+    put(elsewhere, "c.log", "archive/d.json")
+    os.mkfifo(folder / "pipe.log")
+    (folder / "gone.log").symlink_to(tmp_path / "gone.log")
+    (folder / "sub" / "link").symlink_to(elsewhere, target_is_directory=True)
+    (folder / "circle").symlink_to(folder, target_is_directory=True)
+    (folder / "own").symlink_to(elsewhere / "archive", target_is_directory=True)
+    selection = select(str(folder), elsewhere / "archive")
+    assert [f.name for f in selection.objects] == ["a.log", "sub/b.log"]
+    assert selection.ignored == ("circle", "gone.log", "pipe.log", "sub/link")
+    # who names a glob asks for no folders; ** follows links
+    matched = select(f"{folder}/*", elsewhere / "archive")
+    assert ([f.name for f in matched.objects], matched.ignored) == (["a.log"], ("gone.log", "pipe.log"))
+
+
 def test_two_objects_of_one_name_are_no_source(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^source: 2 objects of the name a\.log found; rename one"):
         Source((SourceFile(tmp_path / "1", "a.log"), SourceFile(tmp_path / "2", "a.log")))
