@@ -102,10 +102,10 @@ def small_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflate, "BOMB_TIMES", 30)
 
 
-BOMB = bytes(20_000_000)
+BOMB = bytes(60_000_000)
 BOMBS: dict[str, bytes] = {
     "gzip": gz(BOMB),
-    "gzip of lines": gz(b"\n" * 20_000_000),
+    "gzip of lines": gz(b"\n" * len(BOMB)),
     "zstd": zstd(BOMB),
     "gzip in gzip": gz(gz(BOMB)),
     "zstd in gzip": gz(zstd(BOMB)),
@@ -132,7 +132,8 @@ def test_a_bomb_is_refused_before_it_has_taken_memory(monkeypatch: pytest.Monkey
     tracemalloc.stop()
     assert "inflates to more than 30 times its size (" in text
     assert text.endswith("take it out of the source, or unpack it if it is a log")
-    assert peak < 12_000_000
+    # what other threads of the process take meanwhile is measured, too
+    assert peak < len(BOMB) / 2
 
 
 @pytest.mark.usefixtures("small_bombs")
