@@ -195,10 +195,18 @@ def test_an_interrupt_while_an_hour_is_awaited_ends_its_threads(logs: World) -> 
     logs.fill()
     source = logs.open()
     gate = logs.fake.gate = threading.Event()
-    threading.Timer(0.1, _thread.interrupt_main).start()
-    threading.Timer(0.3, gate.set).start()
+
+    def interrupt() -> None:
+        while not logs.fake.at_once:
+            time.sleep(0.001)
+        # nobody answers before the end, so it is met while an hour is awaited
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt), source.objects[0].open():
-        pass
+        pytest.fail("the hour came")
+    gate.set()
+    _joined()
     assert readers() == []
 
 
