@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +18,7 @@ _ENOUGH_BYTES = 500_000_000
 """In which a night is parsed and its duplicates are told."""
 _BESIDE_BYTES = 500_000_000
 """What reading and writing take beside the engine."""
+_AT_REST_BYTES = 64_000_000
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Leaves room, for a while, for what else reads and writes a night; what the user gave beyond that stays.
 
     Arrow takes its memory from the system meanwhile: its own pool keeps a sixth more, and has it cleared for it."""
-    given = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0][0]
+    given = _limit(connection)
     connection.execute(f"SET memory_limit = '{max(min(given, _ENOUGH_BYTES), given - _BESIDE_BYTES)}B'")
     pool = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
@@ -61,3 +62,19 @@ def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     finally:
         pa.set_memory_pool(pool)
         connection.execute(f"SET memory_limit = '{given}B'")
+
+
+def at_rest(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have the engine give back the memory of work that is done: else it keeps some for work to come."""
+    given = _limit(connection)
+    # what it still needs and cannot spill it keeps
+    with suppress(duckdb.OutOfMemoryException):
+        connection.execute(f"SET memory_limit = '{min(given, _AT_REST_BYTES)}B'")
+    connection.execute(f"SET memory_limit = '{given}B'")
+
+
+def _limit(connection: duckdb.DuckDBPyConnection) -> int:
+    found: int = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0][0]
+    # the text is cut after a tenth of its unit; with a 1024th more it reads the same when it was set again
+    unit = 1 << 10 * ((found.bit_length() - 1) // 10)
+    return found + unit // 1024

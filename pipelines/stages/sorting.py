@@ -1,17 +1,16 @@
 """Rows in the archive's order, sorted by their keys alone; a column is moved once, at the end.
 
-Rows that fit are held; of more, the keys are, and the rows are dealt out into files that fit, each a span of the order.
+Rows that fit are held; of more, the keys are, and the rows are dealt into spans of the order that fit, on disk.
 tests/pipelines/test_sorting.py holds it to the engine's ORDER BY."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.events import COLUMNS, ORDER
@@ -19,6 +18,8 @@ from pipelines.parquet import ROW_GROUP
 
 _SPAN_BYTES = 64_000_000
 """Of rows held at once. Rows of one user at one microsecond are never parted."""
+_KEYS = 1_000_000
+"""Looked at at once."""
 _UNLIKE = frozenset(c.name for c in COLUMNS if c.differs)
 _MAIN, _TIES = ORDER[:2], ORDER[2:]
 
@@ -27,31 +28,44 @@ Whole = Callable[[pa.Table], pa.Table]
 
 
 class _Keys:
-    """User and time of each row, in the order of reading, and how many bytes the row takes."""
+    """User and time of each row, in the order of reading, and about how many bytes it takes: 12 bytes a row."""
 
     def __init__(self) -> None:
-        self._users: list[pa.DictionaryArray] = []
+        self._known: dict[str | None, int] = {}
+        self._users: list[NDArray[np.int32]] = []
         self._times: list[NDArray[np.int64]] = []
-        self._bytes: list[NDArray[np.float32]] = []
-        self.size = 0
+        self._bytes: list[float] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
         user, time = (batch[name] for name in _MAIN)
-        self._users.append(_small(user))
+        # the dictionary of a batch may hold more than its rows
+        few = _flat(user).dictionary_encode(null_encoding="encode")
+        known = [self._known.setdefault(name, len(self._known)) for name in few.dictionary.to_pylist()]
+        self._users.append(np.array(known, np.int32)[few.indices.to_numpy()])
         self._times.append(time.cast(pa.int64()).to_numpy())
-        self._bytes.append(np.full(len(batch), batch.nbytes / max(len(batch), 1), np.float32))
-        self.size += batch.nbytes
+        self._bytes.append(batch.nbytes / max(len(batch), 1))
 
-    def spans(self, most: int) -> list[NDArray[np.int64]]:
-        """Which rows stand in each span of the order, sorted but for ties."""
-        users, times = _codes(pa.chunked_array(self._users)), np.concatenate(self._times)
+    def spans(self, most: int) -> NDArray[np.int32]:
+        """Of each row the number of its span; rows of one key are never parted. The keys are gone afterwards."""
+        ends, sizes = np.cumsum([len(times) for times in self._times]), np.array(self._bytes)
+        users = _ranks(pa.array(self._known, pa.string()))[np.concatenate(self._users)]
+        self._users.clear()
+        times = np.concatenate(self._times)
+        self._times.clear()
         order = np.lexsort((times, users))
-        weights = np.concatenate(self._bytes)
-        self._users, self._times, self._bytes = [], [], []
-        apart = np.flatnonzero(np.diff(users[order]) | np.diff(times[order])) + 1
-        span = (np.cumsum(weights[order], dtype=np.float64) // most).astype(np.int64)
-        edges = np.unique(np.searchsorted(apart, np.flatnonzero(np.diff(span)) + 1))
-        return np.split(order, apart[edges[edges < len(apart)]])
+        spans = np.empty(len(order), np.int32)
+        taken, key, span = 0.0, None, 0
+        for start in range(0, len(order), _KEYS):
+            rows = order[start : start + _KEYS]
+            before = taken + np.cumsum(sizes[np.searchsorted(ends, rows, "right")])
+            user, time = users[rows], times[rows]
+            new = np.concatenate([[(user[0], time[0]) != key], (np.diff(user) != 0) | (np.diff(time) != 0)])
+            # a row stands where the first of its key does; one that began among the rows before, where those ended
+            first = np.maximum.accumulate(np.where(new, np.arange(len(rows)), -1))
+            numbers = np.where(first < 0, span, before[first] // most).astype(np.int32)
+            spans[rows] = numbers
+            taken, key, span = before[-1], (user[-1], time[-1]), numbers[-1]
+        return spans
 
 
 def in_order(rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYTES) -> Iterator[pa.RecordBatch]:
@@ -62,28 +76,30 @@ def in_order(rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYT
         whole: makes of a span's rows those that are wanted.
         folder: for what does not fit.
     """
-    held: list[pa.RecordBatch] | None = []
-    keys = _Keys()
+    held: list[pa.RecordBatch] = []
+    keys: _Keys | None = None
+    size = 0
     for batch in rows():
-        keys.add(batch)
-        if held is not None:
+        size += batch.nbytes
+        if keys is None:
             held.append(_packed(batch))
-        if keys.size > span_bytes:
-            held = None
-    if not keys.size:
-        return
-    if held is not None:
-        (order,) = keys.spans(2 * keys.size)
-        yield from _sorted(held, order, whole)
+            if size > span_bytes:
+                keys = _Keys()
+                for one in held:
+                    keys.add(one)
+                held.clear()
+        else:
+            keys.add(batch)
+    if keys is None:
+        if held:
+            yield from _sorted(held, whole)
         return
     pa.default_memory_pool().release_unused()
-    spans = keys.spans(span_bytes)
-    for path, order in zip(_dealt(rows, spans, folder), spans, strict=True):
-        with pq.ParquetFile(path, read_dictionary=texts(pq.read_schema(path))) as file:
-            batches = [_packed(batch) for batch in file.iter_batches(ROW_GROUP)]
-        path.unlink()
-        yield from _sorted(batches, np.argsort(np.argsort(order)), whole)
+    path = folder / "spans.arrow"
+    for batches in _spans(_dealt(rows, keys.spans(span_bytes), path), path):
+        yield from _sorted(batches, whole)
         pa.default_memory_pool().release_unused()
+    path.unlink()
 
 
 def texts(schema: pa.Schema) -> list[str]:
@@ -91,36 +107,45 @@ def texts(schema: pa.Schema) -> list[str]:
     return [f.name for f in schema if pa.types.is_string(f.type) and f.name not in _UNLIKE]
 
 
-def _dealt(rows: Rows, spans: Sequence[NDArray[np.int64]], folder: Path) -> list[Path]:
-    """A file for each span, with its rows in the order of reading."""
-    span_of = np.empty(sum(map(len, spans)), np.int32)
-    for number, order in enumerate(spans):
-        span_of[order] = number
-    paths = [folder / f"span-{number}.parquet" for number in range(len(spans))]
-    writers: list[pq.ParquetWriter] = []
-    at = 0
+def _dealt(rows: Rows, spans: NDArray[np.int32], path: Path) -> list[list[int]]:
+    """Write the rows to a file, of each batch those of a span together; of each span, which batches of the file."""
+    found: list[list[int]] = [[] for _ in range(int(spans.max()) + 1)]
+    writer: pa.ipc.RecordBatchFileWriter | None = None
+    at = written = 0
     try:
         for batch in rows():
-            mine = span_of[at : at + len(batch)]
+            mine = spans[at : at + len(batch)]
             at += len(batch)
             by = np.argsort(mine, kind="stable")
+            # plain: with dictionaries, each piece would bear all of its batch's
             batch = _plain(batch.take(pa.array(by)))
-            if not writers:
-                writers = [
-                    pq.ParquetWriter(path, batch.schema, compression="lz4", write_statistics=False) for path in paths
-                ]
-            edges = np.searchsorted(mine[by], np.arange(len(spans) + 1))
-            for writer, a, b in zip(writers, edges[:-1], edges[1:], strict=True):
-                if a < b:
-                    # as a table: batches would wait in memory for a row group of a million rows
-                    writer.write_table(pa.Table.from_batches([batch.slice(a, b - a)]))
+            if writer is None:
+                writer = pa.ipc.new_file(path, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+            numbers, starts = np.unique(mine[by], return_index=True)
+            for number, a, b in zip(numbers, starts, [*starts[1:], len(batch)], strict=True):
+                writer.write_batch(batch.slice(a, b - a))
+                found[number].append(written)
+                written += 1
     finally:
-        for writer in writers:
+        if writer is not None:
             writer.close()
-    return paths
+    return found
 
 
-def _sorted(batches: list[pa.RecordBatch], order: NDArray[np.int64], whole: Whole) -> Iterator[pa.RecordBatch]:
+def _spans(found: list[list[int]], path: Path) -> Iterator[list[pa.RecordBatch]]:
+    with pa.OSFile(str(path)) as raw, pa.ipc.open_file(raw) as file:
+        names = frozenset(texts(file.schema))
+        for numbers in found:
+            if numbers:
+                yield [_encoded(file.get_batch(number), names) for number in numbers]
+
+
+def _encoded(batch: pa.RecordBatch, names: frozenset[str]) -> pa.RecordBatch:
+    columns = [batch[n].dictionary_encode() if n in names else batch[n] for n in batch.schema.names]
+    return _packed(pa.RecordBatch.from_arrays(columns, names=batch.schema.names))
+
+
+def _sorted(batches: list[pa.RecordBatch], whole: Whole) -> Iterator[pa.RecordBatch]:
     table = pa.Table.from_batches(batches)
     names, columns = table.column_names, table.columns
     # nobody else may hold them
@@ -131,15 +156,16 @@ def _sorted(batches: list[pa.RecordBatch], order: NDArray[np.int64], whole: Whol
         columns[i] = column.unify_dictionaries().combine_chunks()
     table = pa.table(columns, names)
     pa.default_memory_pool().release_unused()
-    order = _ties_parted(table, order)
+    order = _order(table)
     table = whole(table)
     for start in range(0, len(order), ROW_GROUP):
         taken = table.take(pa.array(order[start : start + ROW_GROUP])).combine_chunks()
         yield from (_plain(batch) for batch in taken.to_batches())
 
 
-def _ties_parted(table: pa.Table, order: NDArray[np.int64]) -> NDArray[np.int64]:
+def _order(table: pa.Table) -> NDArray[np.int64]:
     user, time = _codes(table[_MAIN[0]]), table[_MAIN[1]].combine_chunks().cast(pa.int64()).to_numpy()
+    order = np.lexsort((time, user))
     same = (user[order[1:]] == user[order[:-1]]) & (time[order[1:]] == time[order[:-1]])
     tied = np.flatnonzero(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
     if len(tied):
@@ -147,23 +173,26 @@ def _ties_parted(table: pa.Table, order: NDArray[np.int64]) -> NDArray[np.int64]
         few = {name: _flat(table[name].combine_chunks().take(pa.array(rows))) for name in _TIES}
         keyed = pa.table({"user": user[rows], "time": time[rows], **few})
         by = pc.sort_indices(keyed, [(n, "ascending", "at_start") for n in keyed.column_names])
-        order = order.copy()
         order[tied] = rows[by.to_numpy()]
     return order
 
 
-def _codes(users: pa.ChunkedArray) -> NDArray[np.int64]:
+def _codes(users: pa.ChunkedArray) -> NDArray[np.int32]:
     """Of each user its place in the order of all, 0 for none."""
     encoded = users if pa.types.is_dictionary(users.type) else users.dictionary_encode()
     whole = encoded.unify_dictionaries().combine_chunks()
-    ranks = np.append(pc.rank(whole.dictionary, "ascending", tiebreaker="dense").to_numpy().astype(np.int64), 0)
-    codes: NDArray[np.int64] = ranks[whole.indices.fill_null(-1).to_numpy()]
+    ranks = np.append(_ranks(whole.dictionary), np.int32(0))
+    codes: NDArray[np.int32] = ranks[whole.indices.fill_null(-1).to_numpy()]
     return codes
 
 
-def _small(users: pa.Array) -> pa.DictionaryArray:
-    # the dictionary of a batch may hold more than its rows
-    return _flat(users).dictionary_encode()
+def _ranks(names: pa.Array) -> NDArray[np.int32]:
+    """Of each name its place in the order of all, 0 for none."""
+    ranks: NDArray[np.int32] = pc.rank(names, "ascending", tiebreaker="dense").to_numpy().astype(np.int32)
+    if names.null_count:
+        # which it has put last
+        ranks[names.is_null().to_numpy(False)] = 0
+    return ranks
 
 
 def _packed(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -1,0 +1,61 @@
+"""The engine of a run beside what else needs memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from pipelines.config import ParseConfig
+from pipelines.engine import at_rest, engine, modest
+
+_RESTED = """
+from pathlib import Path
+from pipelines.config import ParseConfig
+from pipelines.engine import at_rest, engine
+
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) * 1024
+
+with engine(ParseConfig(threads=2)) as made:
+    made.execute("SELECT count(*) FROM (SELECT md5(i::VARCHAR) AS h FROM range(2000000) t(i) GROUP BY h)").fetchall()
+    kept = resident()
+    at_rest(made)
+    print(kept - resident())
+"""
+
+
+def _limit(made: duckdb.DuckDBPyConnection) -> str:
+    found: str = made.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_engine_at_rest_gives_back_what_work_took() -> None:
+    # a process of its own: what others freed before would be counted
+    ended = subprocess.run([sys.executable, "-c", _RESTED], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) > 30_000_000
+
+
+@pytest.mark.parametrize("limit", ["200MB", "20MB", "4GB"])
+def test_an_engine_at_rest_keeps_its_limit(limit: str) -> None:
+    with engine(ParseConfig(memory_limit=limit)) as made:
+        before = _limit(made)
+        for _ in range(3):
+            at_rest(made)
+            with modest(made):
+                at_rest(made)
+        assert _limit(made) == before
+
+
+def test_an_engine_at_rest_keeps_what_it_still_needs() -> None:
+    with engine(ParseConfig()) as made:
+        made.execute("CREATE TEMP TABLE kept AS SELECT i, md5(i::VARCHAR) AS h FROM range(3000000) t(i)")
+        before = _limit(made)
+        at_rest(made)
+        assert made.execute("SELECT count(*), max(i) FROM kept").fetchall() == [(3_000_000, 2_999_999)]
+        made.execute("SELECT count(DISTINCT h) FROM kept")
+        assert _limit(made) == before
