@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
 import json
 import random
+import signal
 import threading
 import time
 import weakref
@@ -195,16 +195,20 @@ def test_an_interrupt_while_an_hour_is_awaited_ends_its_threads(logs: World) -> 
     logs.fill()
     source = logs.open()
     gate = logs.fake.gate = threading.Event()
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
-        while not logs.fake.at_once:
+        while logs.fake.at_once < 1:
             time.sleep(0.001)
-        # nobody answers before the end, so it is met while an hour is awaited
-        _thread.interrupt_main()
+        # a real signal: only that ends a wait; nobody answers before
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt), source.objects[0].open():
-        pytest.fail("the hour came")
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt), source.objects[0].open():
+            pytest.fail("the hour came")
+    finally:
+        signal.signal(signal.SIGINT, ours)
     gate.set()
     _joined()
     assert readers() == []
@@ -218,7 +222,7 @@ def test_a_request_that_hangs_does_not_hold_up_the_end(logs: World, monkeypatch:
     _joined()
     gate = logs.fake.gate = threading.Event()
     with source.objects[1].open():
-        while not logs.fake.at_once:
+        while logs.fake.at_once < 1:
             time.sleep(0.001)
         began = time.monotonic()  # the sixth hour has been asked for, and nobody answers
     assert time.monotonic() - began < 1
