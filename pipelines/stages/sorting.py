@@ -96,7 +96,8 @@ def in_order(rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYT
         return
     pa.default_memory_pool().release_unused()
     path = folder / "spans.arrow"
-    for batches in _spans(_dealt(rows, keys.spans(span_bytes), path), path):
+    dealt = _dealt(_gathered(rows(), span_bytes // 2), keys.spans(span_bytes), path)
+    for batches in _spans(dealt, path):
         yield from _sorted(batches, whole)
         pa.default_memory_pool().release_unused()
     path.unlink()
@@ -107,23 +108,45 @@ def texts(schema: pa.Schema) -> list[str]:
     return [f.name for f in schema if pa.types.is_string(f.type) and f.name not in _UNLIKE]
 
 
-def _dealt(rows: Rows, spans: NDArray[np.int32], path: Path) -> list[list[int]]:
+def _gathered(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
+    """Larger batches: each is dealt into pieces, and the fewer these are the less they cost."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        # texts in lists are dictionaries in the rows of some readers, and not of others
+        held.append(_packed(batch))
+        size += batch.nbytes
+        if size >= most:
+            yield from _joined(held)
+            size = 0
+    if held:
+        yield from _joined(held)
+
+
+def _joined(held: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    table = pa.Table.from_batches(held).unify_dictionaries()
+    held.clear()
+    return list(table.combine_chunks().to_batches())
+
+
+def _dealt(batches: Iterator[pa.RecordBatch], spans: NDArray[np.int32], path: Path) -> list[list[int]]:
     """Write the rows to a file, of each batch those of a span together; of each span, which batches of the file."""
     found: list[list[int]] = [[] for _ in range(int(spans.max()) + 1)]
     writer: pa.ipc.RecordBatchFileWriter | None = None
     at = written = 0
     try:
-        for batch in rows():
+        for batch in batches:
             mine = spans[at : at + len(batch)]
             at += len(batch)
             by = np.argsort(mine, kind="stable")
-            # plain: with dictionaries, each piece would bear all of its batch's
-            batch = _plain(batch.take(pa.array(by)))
-            if writer is None:
-                writer = pa.ipc.new_file(path, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+            batch = batch.take(pa.array(by))
             numbers, starts = np.unique(mine[by], return_index=True)
             for number, a, b in zip(numbers, starts, [*starts[1:], len(batch)], strict=True):
-                writer.write_batch(batch.slice(a, b - a))
+                # plain: with dictionaries, each piece would bear all of its batch's
+                piece = _plain(batch.slice(a, b - a))
+                if writer is None:
+                    writer = pa.ipc.new_file(path, piece.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+                writer.write_batch(piece)
                 found[number].append(written)
                 written += 1
     finally:
