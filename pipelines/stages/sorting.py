@@ -1,10 +1,11 @@
 """Rows in the archive's order, sorted by their keys alone; a column is moved once, at the end.
 
-Rows that fit are held; of more, the keys are, and the rows are dealt into spans of the order that fit, on disk.
+Rows that fit are held; more are dealt into spans of the order that fit, on disk, parted by the keys of a sample.
 tests/pipelines/test_sorting.py holds it to the engine's ORDER BY."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from pipelines.parquet import ROW_GROUP
 
 _SPAN_BYTES = 64_000_000
 """Of rows held at once. Rows of one user at one microsecond are never parted."""
-_KEYS = 1_000_000
-"""Looked at at once."""
+_SAMPLE = 200_000
+"""Rows that spans are made by, at most."""
 _UNLIKE = frozenset(c.name for c in COLUMNS if c.differs)
 _MAIN, _TIES = ORDER[:2], ORDER[2:]
 
@@ -28,47 +29,58 @@ Whole = Callable[[pa.Table], pa.Table]
 
 
 class _Keys:
-    """User and time of each row, in the order of reading, and about how many bytes it takes: 12 bytes a row."""
+    """User and time of some rows, and about how many bytes each stands for: enough to part all of them evenly."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._known: dict[str | None, int] = {}
-        self._users: list[NDArray[np.int32]] = []
-        self._times: list[NDArray[np.int64]] = []
-        self._bytes: list[float] = []
+        self._sample = np.empty(0, [("user", np.int32), ("time", np.int64), ("bytes", np.float64), ("drawn", float)])
+        self._random = np.random.default_rng(0)
+        self._share = 1.0
 
     def add(self, batch: pa.RecordBatch) -> None:
+        users, times = self._keys(batch)
+        drawn = self._random.random(len(users))
+        some = drawn < self._share
+        new = np.empty(np.count_nonzero(some), self._sample.dtype)
+        new["user"], new["time"], new["drawn"] = users[some], times[some], drawn[some]
+        new["bytes"] = batch.nbytes / max(len(batch), 1)
+        self._sample = np.concatenate([self._sample, new])
+        while len(self._sample) > self._most:
+            self._share /= 2
+            self._sample = self._sample[self._sample["drawn"] < self._share]
+
+    def spans(self, most: int) -> Callable[[pa.RecordBatch], NDArray[np.int64]]:
+        """Of each row of a batch the number of its span; rows of one key are never parted."""
+        ranks = _ranks(pa.array(self._known, pa.string()))
+        users, times = ranks[self._sample["user"]], self._sample["time"]
+        order = np.lexsort((times, users))
+        filled = (np.cumsum(self._sample["bytes"][order]) / self._share // most).astype(np.int64)
+        first = order[np.flatnonzero(np.diff(filled, prepend=0))]
+        from_user, from_time = users[first], times[first]
+
+        def of(batch: pa.RecordBatch) -> NDArray[np.int64]:
+            codes, times = self._keys(batch)
+            users = ranks[codes]
+            numbers = np.searchsorted(from_user, users)
+            for user in np.unique(from_user):
+                mine = users == user
+                numbers[mine] += np.searchsorted(from_time[from_user == user], times[mine], "right")
+            return numbers
+
+        return of
+
+    def _keys(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         user, time = (batch[name] for name in _MAIN)
         # the dictionary of a batch may hold more than its rows
         few = _flat(user).dictionary_encode(null_encoding="encode")
         known = [self._known.setdefault(name, len(self._known)) for name in few.dictionary.to_pylist()]
-        self._users.append(np.array(known, np.int32)[few.indices.to_numpy()])
-        self._times.append(time.cast(pa.int64()).to_numpy())
-        self._bytes.append(batch.nbytes / max(len(batch), 1))
-
-    def spans(self, most: int) -> NDArray[np.int32]:
-        """Of each row the number of its span; rows of one key are never parted. The keys are gone afterwards."""
-        ends, sizes = np.cumsum([len(times) for times in self._times]), np.array(self._bytes)
-        users = _ranks(pa.array(self._known, pa.string()))[np.concatenate(self._users)]
-        self._users.clear()
-        times = np.concatenate(self._times)
-        self._times.clear()
-        order = np.lexsort((times, users))
-        spans = np.empty(len(order), np.int32)
-        taken, key, span = 0.0, None, 0
-        for start in range(0, len(order), _KEYS):
-            rows = order[start : start + _KEYS]
-            before = taken + np.cumsum(sizes[np.searchsorted(ends, rows, "right")])
-            user, time = users[rows], times[rows]
-            new = np.concatenate([[(user[0], time[0]) != key], (np.diff(user) != 0) | (np.diff(time) != 0)])
-            # a row stands where the first of its key does; one that began among the rows before, where those ended
-            first = np.maximum.accumulate(np.where(new, np.arange(len(rows)), -1))
-            numbers = np.where(first < 0, span, before[first] // most).astype(np.int32)
-            spans[rows] = numbers
-            taken, key, span = before[-1], (user[-1], time[-1]), numbers[-1]
-        return spans
+        return np.array(known, np.int32)[few.indices.to_numpy()], time.cast(pa.int64()).to_numpy()
 
 
-def in_order(rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYTES) -> Iterator[pa.RecordBatch]:
+def in_order(
+    rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYTES, sample: int = _SAMPLE
+) -> Iterator[pa.RecordBatch]:
     """The rows by ORDER, nulls first.
 
     Args:
@@ -84,7 +96,7 @@ def in_order(rows: Rows, whole: Whole, folder: Path, span_bytes: int = _SPAN_BYT
         if keys is None:
             held.append(_packed(batch))
             if size > span_bytes:
-                keys = _Keys()
+                keys = _Keys(sample)
                 for one in held:
                     keys.add(one)
                 held.clear()
@@ -129,19 +141,20 @@ def _joined(held: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
     return list(table.combine_chunks().to_batches())
 
 
-def _dealt(batches: Iterator[pa.RecordBatch], spans: NDArray[np.int32], path: Path) -> list[list[int]]:
+def _dealt(
+    batches: Iterator[pa.RecordBatch], spans: Callable[[pa.RecordBatch], NDArray[np.int64]], path: Path
+) -> list[list[int]]:
     """Write the rows to a file, of each batch those of a span together; of each span, which batches of the file."""
-    found: list[list[int]] = [[] for _ in range(int(spans.max()) + 1)]
+    found: defaultdict[int, list[int]] = defaultdict(list)
     writer: pa.ipc.RecordBatchFileWriter | None = None
-    at = written = 0
+    written = 0
     try:
         for batch in batches:
-            mine = spans[at : at + len(batch)]
-            at += len(batch)
+            mine = spans(batch)
             by = np.argsort(mine, kind="stable")
             batch = batch.take(pa.array(by))
             numbers, starts = np.unique(mine[by], return_index=True)
-            for number, a, b in zip(numbers, starts, [*starts[1:], len(batch)], strict=True):
+            for number, a, b in zip(numbers.tolist(), starts, [*starts[1:], len(batch)], strict=True):
                 # plain: with dictionaries, each piece would bear all of its batch's
                 piece = _plain(batch.slice(a, b - a))
                 if writer is None:
@@ -152,15 +165,14 @@ def _dealt(batches: Iterator[pa.RecordBatch], spans: NDArray[np.int32], path: Pa
     finally:
         if writer is not None:
             writer.close()
-    return found
+    return [found[number] for number in sorted(found)]
 
 
 def _spans(found: list[list[int]], path: Path) -> Iterator[list[pa.RecordBatch]]:
     with pa.OSFile(str(path)) as raw, pa.ipc.open_file(raw) as file:
         names = frozenset(texts(file.schema))
         for numbers in found:
-            if numbers:
-                yield [_encoded(file.get_batch(number), names) for number in numbers]
+            yield [_encoded(file.get_batch(number), names) for number in numbers]
 
 
 def _encoded(batch: pa.RecordBatch, names: frozenset[str]) -> pa.RecordBatch:

@@ -44,9 +44,18 @@ def _batch(rows: list[Row], first: int, packed: bool, packed_lists: bool) -> pa.
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(_ROWS, st.booleans()), min_size=1, max_size=5), st.booleans(), st.integers(1, 4000))
+@given(
+    st.lists(st.tuples(_ROWS, st.booleans()), min_size=1, max_size=5),
+    st.booleans(),
+    st.integers(1, 4000),
+    st.integers(1, 40),
+)
 def test_rows_come_in_the_engines_order_however_many_are_held(
-    tmp_path_factory: pytest.TempPathFactory, found: list[tuple[list[Row], bool]], packed: bool, span_bytes: int
+    tmp_path_factory: pytest.TempPathFactory,
+    found: list[tuple[list[Row], bool]],
+    packed: bool,
+    span_bytes: int,
+    sample: int,
 ) -> None:
     starts = itertools.accumulate((len(rows) for rows, _ in found[:-1]), initial=0)
     # lists come both ways in one night: packed by our own parts, plain from other readers
@@ -61,7 +70,7 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
     def once() -> Iterator[pa.RecordBatch]:
         return iter(batches)
 
-    ordered = pa.Table.from_batches(list(in_order(once, lambda rows: rows, folder, span_bytes)))
+    ordered = pa.Table.from_batches(list(in_order(once, lambda rows: rows, folder, span_bytes, sample)))
 
     assert ordered.select(expected.column_names).to_pylist() == expected.to_pylist()
     rows = list(itertools.chain(*(rows for rows, _ in found)))
