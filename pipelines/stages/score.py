@@ -17,8 +17,6 @@ from features.days import HASH
 from features.evidence import evidence
 from features.history import Surprises, surprises
 from features.matrix import counts_of, rows_of
-from models.base import Detector
-from models.explain import product_shares
 from models.rank import ranks
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
 from pipelines.config import ForestConfig
@@ -26,21 +24,13 @@ from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
 from pipelines.stages.features import NO_PAST, events_of, requests_of, typed
 from pipelines.stages.history import History, history
+from pipelines.stages.judge import Scores, judge
 from pipelines.stages.origin import code, unchanged
 
 MAX_REASONS = 5
 
 Floats = npt.NDArray[np.float64]
-
-
-def forest(config: ForestConfig) -> Detector:
-    """The detector a configuration asks for, on all processors."""
-    # a night that need not be scored again need not wait a second for these imports
-    from models.forest import RandomCutForest
-
-    return RandomCutForest(
-        config.trees, config.sample_size, engine=config.engine, random_state=config.seed, n_jobs=-1
-    )  # fmt: skip
+Whole = npt.NDArray[np.int64]
 
 
 def score(
@@ -94,21 +84,11 @@ def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
 
 
 def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, config: ForestConfig) -> pa.Table:
-    rows, before = rows_of(days), past.days
-    training = rows if before is None else rows_of(before)
-    if len(training) == 1:
-        # a forest needs two rows, and equal ones make the tree of one
-        training = np.repeat(training, 2, axis=0)
-    detector = forest(config).fit(training)
-    codisp, aws = detector.codisp(rows), detector.aws_score(rows)
-    norm: Floats = np.sqrt(np.square(rows).sum(axis=1))
-    total = codisp * norm
-    shares = product_shares(detector.attribute(rows).sum(axis=2), rows)
-    tonight = counts_of(days)
-    judged = surprises(tonight, NO_PAST if before is None else counts_of(before))
-    reasons = [_reasons(shares[i], i, days, tonight.values, judged) for i in range(days.num_rows)]
+    before = past.days
+    found = judge(rows_of(days), None if before is None else rows_of(before), config)
+    reasons, nights = _why(days, before, found)
     proof = _evidence(engine, days["principal"].to_pylist(), reasons)
-    place = ranks(total)
+    place = ranks(found.score)
     records = []
     for i, principal in enumerate(days["principal"].to_pylist()):
         records.append(
@@ -119,19 +99,28 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
                 "type": days["type"][i].as_py(),
                 "peer_group": days["peer_group"][i].as_py(),
                 "requests": days["requests"][i].as_py(),
-                "score": float(total[i]),
-                "codisp": float(codisp[i]),
-                "norm": float(norm[i]),
-                "aws_score": float(aws[i]),
+                "score": float(found.score[i]),
+                "codisp": float(found.codisp[i]),
+                "norm": float(found.norm[i]),
+                "aws_score": float(found.aws[i]),
                 "reasons": reasons[i],
                 "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
                 "marks": [],
                 "first_seen": days["first_seen"][i].as_py(),
-                "history_nights": int(judged.nights[i]),
+                "history_nights": int(nights[i]),
             }
         )
     records.sort(key=lambda r: (r["rank"], r["principal"]))
     return ranking_table(records)
+
+
+def _why(days: pa.Table, before: pa.Table | None, found: Scores) -> tuple[list[list[dict[str, Any]]], Whole]:
+    """Of each principal: its reasons, and how many earlier nights it has."""
+    tonight = counts_of(days)
+    judged = surprises(tonight, NO_PAST if before is None else counts_of(before))
+    shares = found.shares()
+    reasons = [_reasons(shares[i], i, days, tonight.values, judged) for i in range(days.num_rows)]
+    return reasons, judged.nights
 
 
 def _reasons(share: Floats, i: int, days: pa.Table, counts: Floats, judged: Surprises) -> list[dict[str, Any]]:
