@@ -4,6 +4,7 @@ A feature whose audit level the source lacks is null for the whole night, never 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -51,6 +52,9 @@ def _peaks() -> str:
     )
 
 
+NOVEL = f"SELECT principal, {', '.join(_aggregate(f) for f in _NEW)} FROM new_items GROUP BY principal"
+"""SQL: of each principal with something new, the features that count it."""
+
 DAYS = f"""
 WITH counted AS (
   SELECT principal, min(type) AS type,
@@ -59,7 +63,7 @@ WITH counted AS (
     {", ".join(_aggregate(f) for f in _COUNTED)}
   FROM requests GROUP BY principal
 ),
-novel AS (SELECT principal, {", ".join(_aggregate(f) for f in _NEW)} FROM new_items GROUP BY principal)
+novel AS ({NOVEL})
 SELECT principal, type, type AS peer_group, usernames, distinct_usernames, {", ".join(_value(f) for f in FEATURES)}
 FROM counted LEFT JOIN novel USING (principal) {_peaks()}
 ORDER BY principal
@@ -80,27 +84,30 @@ def _lacks(f: Feature) -> str | None:
 _BLINDABLE = [f for f in FEATURES if f.needs is not Level.METADATA or _lacks(f) is not None]
 
 
-def _blind(f: Feature) -> str:
+def _shown(f: Feature) -> str:
     column = _lacks(f)
     if column is not None:
-        return f"count(*) > 0 AND count(*) FILTER (WHERE NOT retold OR {RETELLING_LACKS[column]}) = 0 AS {f.name}"
-    enough = ", ".join(f"'{level}'" for level in _LEVELS[_LEVELS.index(f.needs) :])
-    applies = f"({f.reads_bodies_of}) AND {SUCCEEDED}"
-    return (
-        f"count(*) FILTER (WHERE {applies}) > 0 AND "
-        f"count(*) FILTER (WHERE {applies} AND level IN ({enough}) AND truncated IS NULL AND NOT retold) = 0 "
-        f"AS {f.name}"
-    )
+        asked, shown = "true", f"NOT retold OR {RETELLING_LACKS[column]}"
+    else:
+        enough = ", ".join(f"'{level}'" for level in _LEVELS[_LEVELS.index(f.needs) :])
+        asked = f"({f.reads_bodies_of}) AND {SUCCEEDED}"
+        shown = f"{asked} AND level IN ({enough}) AND truncated IS NULL AND NOT retold"
+    return f"count(*) FILTER (WHERE {asked}) AS {f.name}_asked, count(*) FILTER (WHERE {shown}) AS {f.name}_shown"
 
 
-BLIND = f"SELECT {', '.join(_blind(f) for f in _BLINDABLE)} FROM requests"
-"""SQL: of each feature that can be blind, whether it was.
+SHOWN = ", ".join(_shown(f) for f in _BLINDABLE)
+"""SQL columns over `requests`: of each feature that can be blind, how many requests it asks of and how many tell.
 
-One that needs bodies: the night had bodies to read and none that was logged whole. One that reads what a source with
-words of its own may lack: all the night's requests came from such a source."""
+One that needs bodies asks of the requests that had one, and those tell that were logged whole. One that reads what a
+source with words of its own may lack asks of every request."""
 
 
-HASH = sha256(repr((FEATURES, REQUESTS, ITEMS, NEW_ITEMS, DAYS, BLIND, sorted(SETTINGS.items()))).encode()).hexdigest()
+def blind(shown: Mapping[str, int]) -> tuple[str, ...]:
+    """The features that asked of some requests of which none told, by the columns of SHOWN."""
+    return tuple(f.name for f in _BLINDABLE if shown[f"{f.name}_asked"] and not shown[f"{f.name}_shown"])
+
+
+HASH = sha256(repr((FEATURES, REQUESTS, ITEMS, NEW_ITEMS, DAYS, SHOWN, sorted(SETTINGS.items()))).encode()).hexdigest()
 """Names this way of counting and judging; nights counted in another way are not compared with it."""
 
 
@@ -121,14 +128,19 @@ def prepare(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
 
 
+def blinded(days: pa.Table, features: Iterable[str]) -> pa.Table:
+    """The rows with these features null."""
+    for name in features:
+        at = days.schema.get_field_index(name)
+        days = days.set_column(at, name, pa.nulls(days.num_rows, pa.int64()))
+    return days
+
+
 def count(engine: duckdb.DuckDBPyConnection) -> Counted:
     """Count a prepared night; rows are in a total order, so the same night gives the same table."""
     days = engine.sql(DAYS).to_arrow_table()
     items = engine.sql("SELECT * FROM items ORDER BY principal, kind, item").to_arrow_table()
-    flags = engine.sql(BLIND).fetchall()[0]
-    blind = tuple(f.name for f, is_blind in zip(_BLINDABLE, flags, strict=True) if is_blind)
-    for name in blind:
-        at = days.schema.get_field_index(name)
-        days = days.set_column(at, name, pa.nulls(days.num_rows, pa.int64()))
+    unseen = blind(engine.sql(f"SELECT {SHOWN} FROM requests").to_arrow_table().to_pylist()[0])
+    days = blinded(days, unseen)
     left_out = int(engine.sql("SELECT count(*) FROM requests WHERE left_out").fetchall()[0][0])
-    return Counted(days, items, blind, left_out)
+    return Counted(days, items, unseen, left_out)
