@@ -1,4 +1,4 @@
-"""The feature catalogue: every number the forest sees, declared once.
+"""The feature catalogue: every number of a principal's night, declared once.
 
 Imports nothing from pipelines/ or models/. tests/features/test_catalogue.py adds one event per feature and
 expects only the declared features to move."""
@@ -48,11 +48,13 @@ class Feature:
     needs: Level = Level.METADATA
     reads_bodies_of: str | None = None
     """Requests whose body it reads; where none of them was logged at the level it needs, it is blind."""
+    forest: bool = True
+    """Does the forest read it? The others are counted for people to read."""
 
     @property
     def weight(self) -> float:
-        """Of the column: the group's weight, spread over its features."""
-        return float(WEIGHTS[self.group] / GROUP_SIZES[self.group] ** 0.5)
+        """Of the forest's column: the group's weight, spread over its features there; 0 where the forest reads none."""
+        return float(WEIGHTS[self.group] / GROUP_SIZES[self.group] ** 0.5) if self.forest else 0.0
 
 
 def _requests(name: str, group: str, meaning: str, counts: str, reads_bodies_of: str | None = None) -> Feature:
@@ -192,7 +194,11 @@ _NEW: tuple[Feature, ...] = tuple(
 
 FEATURES: tuple[Feature, ...] = _COUNTED + _NEW
 NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
-GROUP_SIZES: Counter[str] = Counter(f.group for f in FEATURES)
+FOREST: tuple[Feature, ...] = tuple(f for f in FEATURES if f.forest)
+"""The features that are judged, weighed and given as reasons: the columns of the forest's rows."""
+FOREST_NAMES: tuple[str, ...] = tuple(f.name for f in FOREST)
+GROUP_SIZES: Counter[str] = Counter(f.group for f in FOREST)
+"""Columns of the forest in each group."""
 
 
 def feature(name: str) -> Feature:

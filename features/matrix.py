@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.catalogue import FEATURES, NAMES
+from features.catalogue import FOREST, FOREST_NAMES, NAMES
 from features.history import Counts, Surprises
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-_WEIGHTS = np.array([f.weight for f in FEATURES])
+_WEIGHTS = np.array([f.weight for f in FOREST])
 SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluster_surprise"}
 """Of the columns of principal_days that keep the three surprises as they stood that night."""
 
@@ -28,12 +29,12 @@ def weighted(least: Floats) -> Floats:
     return compressed
 
 
-def counts_of(days: pa.Table) -> Counts:
-    """The counts of principal_days rows, NaN where a feature was blind."""
+def counts_of(days: pa.Table, names: Sequence[str] = FOREST_NAMES) -> Counts:
+    """The counts of principal_days rows, NaN where a feature was blind; without names those that the forest reads."""
     values = np.column_stack(
-        [days[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in NAMES]
+        [days[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
         if days.num_rows
-        else [np.empty(0) for _ in NAMES]
+        else [np.empty(0) for _ in names]
     )
     return Counts(_texts(days["principal"]), _texts(days["type"]), values.astype(np.float64))
 
@@ -43,10 +44,10 @@ def _texts(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
 
 
 def with_surprises(days: pa.Table, found: Surprises) -> pa.Table:
-    """principal_days with the three surprises of every feature beside its count."""
+    """principal_days with the three surprises of every feature that the forest reads."""
     for part, suffix in SUFFIXES.items():
         values: Floats = getattr(found, part)
-        for i, name in enumerate(NAMES):
+        for i, name in enumerate(FOREST_NAMES):
             days = days.append_column(f"{name}_{suffix}", pa.array(values[:, i], pa.float64()))
     return days
 
@@ -54,9 +55,9 @@ def with_surprises(days: pa.Table, found: Surprises) -> pa.Table:
 def rows_of(days: pa.Table) -> Floats:
     """Rows for the forest out of principal_days, by the surprises kept in it; (n, features)."""
     if not days.num_rows:
-        return np.empty((0, len(NAMES)))
+        return np.empty((0, len(FOREST_NAMES)))
     parts = [
-        np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in NAMES]).astype(np.float64)
+        np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in FOREST_NAMES]).astype(np.float64)
         for suffix in SUFFIXES.values()
     ]
     return weighted(np.minimum.reduce(parts))
@@ -64,7 +65,7 @@ def rows_of(days: pa.Table) -> Floats:
 
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """Principals by features: `values` are the whole numbers, `rows` what the forest reads."""
+    """Principals by features: `values` are the whole numbers of all features, `rows` what the forest reads of them."""
 
     principals: tuple[str, ...]
     values: Floats
@@ -73,7 +74,7 @@ class FeatureMatrix:
     @classmethod
     def of(cls, days: pa.Table) -> FeatureMatrix:
         """Of the rows of principal_days, in their order."""
-        counts = counts_of(days)
+        counts = counts_of(days, NAMES)
         return cls(tuple(counts.principals), counts.values, rows_of(days))
 
     def frame(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from features.catalogue import NAMES
+from features.catalogue import FOREST_NAMES, NAMES
 from features.matrix import SUFFIXES
 from pipelines import commits
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, RANKING
@@ -26,7 +26,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     ITEMS: ("principal", "type", "kind", "item", "requests", "first_ts"),
     PRINCIPAL_DAYS: (
         *("principal", "type", "peer_group", "usernames", "distinct_usernames", *NAMES),
-        *(f"{name}_{suffix}" for suffix in SUFFIXES.values() for name in NAMES),
+        *(f"{name}_{suffix}" for suffix in SUFFIXES.values() for name in FOREST_NAMES),
         "first_seen",
     ),
     RANKING: tuple(SCHEMA.names),

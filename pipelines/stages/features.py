@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.catalogue import NAMES
+from features.catalogue import FOREST_NAMES
 from features.days import HASH, count, prepare
 from features.history import Counts, surprises
 from features.matrix import counts_of, with_surprises
@@ -24,7 +24,7 @@ from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
 from pipelines.words import listed
 
-NO_PAST = Counts(np.empty(0, dtype=object), np.empty(0, dtype=object), np.empty((0, len(NAMES))))
+NO_PAST = Counts(np.empty(0, dtype=object), np.empty(0, dtype=object), np.empty((0, len(FOREST_NAMES))))
 
 
 def events_of(archive: Archive, night: date) -> Commit:

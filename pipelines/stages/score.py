@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.catalogue import FEATURES, Feature
+from features.catalogue import FOREST, Feature
 from features.days import HASH
 from features.evidence import evidence
 from features.history import Surprises, surprises
@@ -135,8 +135,8 @@ def _reasons(share: Floats, i: int, days: pa.Table, counts: Floats, judged: Surp
         usual = judged.usual[i, at]
         found.append(
             {
-                "feature": FEATURES[at].name,
-                "value": days[FEATURES[at].name][i].as_py(),
+                "feature": FOREST[at].name,
+                "value": days[FOREST[at].name][i].as_py(),
                 "expected": float(judged.expected[i, at]),
                 "usual": None if np.isnan(usual) else float(usual),
                 "surprise": float(judged.least[i, at]),
@@ -151,7 +151,7 @@ def _evidence(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """By feature and principal: the evidence record."""
     wanted: dict[Feature, list[str]] = defaultdict(list)
-    declared = {f.name: f for f in FEATURES}
+    declared = {f.name: f for f in FOREST}
     for principal, found in zip(principals, reasons, strict=True):
         for reason in found:
             wanted[declared[reason["feature"]]].append(principal)

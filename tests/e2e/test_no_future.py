@@ -10,7 +10,7 @@ from builders import event
 from e2e.job import Ended, everything, nightly, object_of, ranking_of
 from e2e.world import LAST, NIGHTS, ordinary, theft, written
 
-from features.catalogue import NAMES
+from features.catalogue import FOREST_NAMES
 from features.matrix import SUFFIXES
 from pipelines.parquet import decode
 
@@ -67,16 +67,16 @@ def after(archive: Path, tmp_path: Path) -> Path:
 def test_a_nights_rows_never_change_what_they_are_compared_with(built: tuple[Path, Ended], after: Path) -> None:
     before, now = days_of(built[0]), days_of(after)
     assert before.keys() == now.keys()
-    moved = {name for name in NAMES if before[MAKER][name] != now[MAKER][name]}
+    moved = {name for name in FOREST_NAMES if before[MAKER][name] != now[MAKER][name]}
     assert {"requests", "secret_reads", "new_addresses", "public_requests"} <= moved
     same = 0
     for principal, row in before.items():
-        for name in NAMES:
+        for name in FOREST_NAMES:
             if row[name] == now[principal][name]:
                 for suffix in SUFFIXES.values():
                     assert row[f"{name}_{suffix}"] == now[principal][f"{name}_{suffix}"], (principal, name, suffix)
                 same += 1
-    assert same > 0.9 * len(before) * len(NAMES)
+    assert same > 0.9 * len(before) * len(FOREST_NAMES)
 
 
 def test_what_is_usual_does_not_depend_on_the_night(built: tuple[Path, Ended], after: Path) -> None:

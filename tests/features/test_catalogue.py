@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from builders import NIGHT, event
 
-from features.catalogue import FEATURES, GROUP_SIZES, NAMES, WEIGHTS, YARDSTICKS, feature
+from features.catalogue import FEATURES, FOREST, GROUP_SIZES, NAMES, WEIGHTS, YARDSTICKS, feature
 from features.items import KINDS
 from features.levels import Level
 
@@ -168,7 +168,12 @@ def test_names_are_told_apart():
 def test_every_group_has_a_positive_weight_and_no_weight_is_idle():
     assert set(GROUP_SIZES) == set(WEIGHTS)
     assert all(weight > 0 for weight in WEIGHTS.values())
-    assert all(f.weight == pytest.approx(WEIGHTS[f.group] / GROUP_SIZES[f.group] ** 0.5) for f in FEATURES)
+    assert all(f.weight == pytest.approx(WEIGHTS[f.group] / GROUP_SIZES[f.group] ** 0.5) for f in FOREST)
+
+
+def test_what_the_forest_does_not_read_weighs_nothing_and_takes_no_weight():
+    assert sum(GROUP_SIZES.values()) == len(FOREST)
+    assert all(f.weight == 0 for f in FEATURES if f not in FOREST)
 
 
 @pytest.mark.parametrize("f", FEATURES, ids=lambda f: f.name)

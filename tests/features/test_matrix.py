@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalogue import FEATURES, GROUP_SIZES, NAMES, WEIGHTS
+from features.catalogue import FOREST, FOREST_NAMES, GROUP_SIZES, NAMES, WEIGHTS
 from features.history import Surprises, surprises
 from features.matrix import SUFFIXES, FeatureMatrix, counts_of, rows_of, weighted, with_surprises
 
@@ -20,21 +20,21 @@ def days(night, busy):
 
 @pytest.fixture(scope="module")
 def judged(days):
-    shape = (days.num_rows, len(NAMES))
+    shape = (days.num_rows, len(FOREST_NAMES))
     parts = np.random.default_rng(7).exponential(size=(5, *shape))
     return Surprises(*parts, nights=np.zeros(days.num_rows, dtype=np.int64))
 
 
 def test_a_column_is_compressed_surprise_times_weight_over_the_root_of_the_group():
-    least = np.arange(2.0 * len(NAMES)).reshape(2, -1)
+    least = np.arange(2.0 * len(FOREST_NAMES)).reshape(2, -1)
     found = weighted(least)
-    for at, f in enumerate(FEATURES):
+    for at, f in enumerate(FOREST):
         expected = np.log1p(least[:, at]) * WEIGHTS[f.group] / np.sqrt(GROUP_SIZES[f.group])
         assert found[:, at] == pytest.approx(expected)
 
 
 def test_counts_keep_their_nulls_and_order(days):
-    counts = counts_of(days)
+    counts = counts_of(days, NAMES)
     assert counts.principals.tolist() == days["principal"].to_pylist()
     assert counts.types.tolist() == days["type"].to_pylist()
     for at, name in enumerate(NAMES):
@@ -45,8 +45,8 @@ def test_counts_keep_their_nulls_and_order(days):
 
 def test_no_rows_are_a_matrix_of_no_rows(days):
     none = days.slice(0, 0)
-    assert counts_of(none).values.shape == (0, len(NAMES))
-    assert rows_of(none).shape == (0, len(NAMES))
+    assert counts_of(none).values.shape == (0, len(FOREST_NAMES))
+    assert rows_of(none).shape == (0, len(FOREST_NAMES))
     assert FeatureMatrix.of(none).frame().shape == (0, len(NAMES))
 
 
@@ -67,7 +67,7 @@ def test_every_surprise_is_kept_beside_its_count(days, judged):
     stored = with_surprises(days, judged)
     assert stored.select(days.column_names).equals(days)
     for part, suffix in SUFFIXES.items():
-        kept = np.column_stack([stored[f"{name}_{suffix}"] for name in NAMES])
+        kept = np.column_stack([stored[f"{name}_{suffix}"] for name in FOREST_NAMES])
         assert kept.tolist() == getattr(judged, part).tolist()
 
 
@@ -85,4 +85,10 @@ def test_the_frame_names_principals_and_features(days, judged):
     assert list(frame.index) == list(matrix.principals) == days["principal"].to_pylist()
     assert frame.index.name == "principal"
     assert frame["requests"].tolist() == days["requests"].to_pylist()
-    assert matrix.rows.shape == matrix.values.shape == frame.shape
+    assert matrix.values.shape == frame.shape == (days.num_rows, len(NAMES))
+    assert matrix.rows.shape == (days.num_rows, len(FOREST_NAMES))
+
+
+def test_the_forest_reads_the_counts_of_its_own_features_alone(days):
+    wanted = [NAMES.index(name) for name in FOREST_NAMES]
+    assert np.array_equal(counts_of(days).values, counts_of(days, NAMES).values[:, wanted], equal_nan=True)
