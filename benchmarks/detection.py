@@ -1,32 +1,36 @@
-"""Where labelled attacks and look-alikes of a recording rank: `python -m benchmarks.detection RECORDING`.
+"""Where attacks and look-alikes of a labelled recording rank: `python -m benchmarks.detection RECORDING`.
 
-Runs every night of the recording in order, then finds the labelled requests by audit id. A principal belongs to a
+Every night of the recording is counted in order; the labelled requests are found by audit id. A principal belongs to a
 scenario's night with MIN_REQUESTS or more of its requests; the best ranked one gives the scenario's rank, and
 "above" counts principals without any attack that night that stand higher. Average precision is over all
-(principal, night) from the night with WARM_UP earlier dates on."""
+(principal, night) from the night with WARM_UP earlier dates on. The same is told of every baseline, on the same rows.
+
+`--injected K` acts every kind of the back-test K times on each of those nights. `--archive DIR` keeps the counts:
+a change of surprises or scores is then judged in seconds."""
 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from features.requests import REQUESTS
-from pipelines.archive import EVENTS, RANKING, Archive
-from pipelines.cli import cli
-from pipelines.config import ParseConfig
-from pipelines.engine import engine
+from benchmarks.baselines import BASELINES, product
+from benchmarks.injected import injected
+from benchmarks.recording import JudgedNight, Recording, counted, judged, labels_of, nights_of
+from pipelines.archive import Archive
 from pipelines.store import LocalStore
 
-MIN_REQUESTS = 3
-WARM_UP = 7
+Floats = npt.NDArray[np.float64]
+
+HITS = (0, 1, 4, 5, 9, 10)
+"""Innocents above an attack with which it still counts as found."""
 
 
 @dataclass(frozen=True)
@@ -57,85 +61,87 @@ class Result:
         precision = np.cumsum(truth) / np.arange(1, len(truth) + 1)
         return float(precision[truth].mean()) if truth.any() else float("nan")
 
-
-def nights_of(recording: Path) -> tuple[str, list[date]]:
-    """Cluster and nights of a recording, from the names of its files."""
-    names = sorted(p.name.removesuffix(".ndjson.zst") for p in recording.glob("audit-*.ndjson.zst"))
-    if not names:
-        raise SystemExit(f"{recording}: no audit-CLUSTER-DATE.ndjson.zst in it")
-    return names[0][len("audit-") : -len("-2026-01-01")], [date.fromisoformat(n[-10:]) for n in names]
-
-
-def labelled(
-    connection: duckdb.DuckDBPyConnection, archive: Archive, night: date, labels: Path
-) -> dict[tuple[str, bool], dict[str, int]]:
-    """Of each scenario (and whether it is an attack): labelled requests by principal."""
-    found: dict[tuple[str, bool], dict[str, int]] = defaultdict(dict)
-    with archive.files(archive.newest(EVENTS, night)) as parts:
-        connection.register("events", connection.read_parquet([str(p) for p in parts], hive_partitioning=False))
-        rows = connection.execute(
-            f"SELECT scenario, malicious, principal, count(*) FROM ({REQUESTS}) JOIN "
-            "read_csv($labels, delim = chr(9), header = true, all_varchar = true) USING (audit_id) GROUP BY ALL",
-            {"labels": str(labels)},
-        ).fetchall()
-        connection.unregister("events")
-    for scenario, malicious, principal, number in rows:
-        found[scenario, malicious == "true"][principal] = number
-    return found
+    def found(self, most: int) -> tuple[int, int]:
+        """Attacks that have at most so many innocents above on every one of their nights, and nights that have."""
+        nights = [p for p in self.places if p.malicious]
+        missed = {p.scenario for p in nights if p.above > most}
+        return len({p.scenario for p in nights} - missed), sum(p.above <= most for p in nights)
 
 
 def judge(archive: Archive, nights: list[date], labels: Path) -> Result:
-    """Places of every scenario on every night after the warm-up."""
+    """Places of every scenario on every night after the warm-up, of an archive that holds the nights' counts."""
+    return ranked(judged(archive, nights, labels), product)
+
+
+def ranked(recording: Recording, score: Callable[[JudgedNight], Floats]) -> Result:
+    """Places by one way of scoring a night's rows."""
     places: list[Place] = []
     scores: list[float] = []
     attacks: list[bool] = []
-    with engine(ParseConfig()) as connection:
-        for night in nights[WARM_UP:]:
-            ranking = archive.derived(RANKING, night)
-            if ranking is None:
-                continue
-            rows = {r["principal"]: r for r in ranking.table.to_pylist()}
-            scenarios = {
-                key: [p for p, n in who.items() if n >= MIN_REQUESTS]
-                for key, who in labelled(connection, archive, night, labels).items()
-            }
-            guilty = {p for (_, malicious), who in scenarios.items() if malicious for p in who}
-            scores += [r["score"] for r in rows.values()]
-            attacks += [p in guilty for p in rows]
-            for (scenario, malicious), who in sorted(scenarios.items()):
-                if who:
-                    best = min(who, key=lambda p: rows[p]["rank"])
-                    above = sum(r["rank"] < rows[best]["rank"] for p, r in rows.items() if p not in guilty)
-                    places.append(Place(night, scenario, malicious, best, rows[best]["rank"], len(rows), above))
+    for night in recording.after_warm_up:
+        found = score(night)
+        scores += found.tolist()
+        attacks += [p in night.guilty for p in night.principals]
+        places += _places(night, dict(zip(night.principals, found.tolist(), strict=True)))
     return Result(tuple(places), tuple(scores), tuple(attacks))
 
 
+def _places(night: JudgedNight, scores: Mapping[str, float]) -> list[Place]:
+    places = []
+    for scenario, malicious in sorted(night.scenarios):
+        who = night.members((scenario, malicious))
+        if not who:
+            continue
+        best = max(sorted(who), key=lambda p: scores[p])
+        higher = [p for p, score in scores.items() if score > scores[best]]
+        above = sum(p not in night.guilty for p in higher)
+        places.append(Place(night.night, scenario, malicious, best, len(higher) + 1, len(scores), above))
+    return places
+
+
 def show(result: Result, console: Console) -> None:
-    """The table, and the three numbers below it."""
+    """The table, and the numbers below it."""
     table = Table("Night", "Scenario", "Attack", "Best ranked principal", "Rank", "Of", "Innocents above")
     for p in result.places:
         attack = "yes" if p.malicious else "no"
         table.add_row(f"{p.night}", p.scenario, attack, p.principal, f"{p.rank}", f"{p.of}", f"{p.above}")
     console.print(table)
-    above = [p.above for p in result.places if p.malicious]
-    hits = ", ".join(f"at most {n}: {sum(a <= n for a in above)}" for n in (0, 1, 4, 9))
-    console.print(f"attack nights: {len(above)}; innocents above: {hits}")
+    nights = [p for p in result.places if p.malicious]
+    hits = ", ".join(f"at most {n}: {result.found(n)[1]}" for n in HITS)
+    console.print(f"attacks: {len({p.scenario for p in nights})}, their nights: {len(nights)}; innocents above: {hits}")
     console.print(f"average precision: {result.average_precision:.3f}")
+
+
+def compare(recording: Recording, console: Console) -> None:
+    """The baselines in one table."""
+    table = Table(
+        "Scored by", "AP", *(f"<= {n}" for n in HITS), title="Attacks (their nights) with so many innocents above"
+    )
+    for name, score in BASELINES.items():
+        result = ranked(recording, score)
+        found = [result.found(n) for n in HITS]
+        table.add_row(name, f"{result.average_precision:.3f}", *(f"{a} ({n})" for a, n in found))
+    console.print(table)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", type=Path)
-    parser.add_argument("--archive", type=Path, help="default: build/detection")
+    parser.add_argument("--archive", type=Path, default=Path("build/detection"), help="default: build/detection")
+    parser.add_argument("--injected", type=int, metavar="K", help="act every kind of the back-test K times a night")
+    parser.add_argument("--seed", type=int, default=0, help="of the injected cases (default: 0)")
+    parser.add_argument("--only", action="store_true", help="without the baselines")
     given = parser.parse_args()
     cluster, nights = nights_of(given.recording)
-    archive: Path = given.archive or Path("build/detection")
-    labels = next(iter(sorted(given.recording.glob("label-events*.tsv"))))
-    span = ["--from", f"{nights[0]}", "--to", f"{nights[-1]}"]
-    where = ["--source", str(given.recording / "audit-*.ndjson.zst"), "--archive", str(archive)]
-    cli(["nightly", "--cluster", cluster, *where, *span], standalone_mode=False)
-    show(judge(Archive(LocalStore(archive), cluster), nights, labels), Console(width=150))
+    archive, console = Archive(LocalStore(given.archive), cluster), Console(width=150)
+    counted(given.recording, archive)
+    recording = judged(archive, nights, labels_of(given.recording))
+    show(ranked(recording, product), console)
+    if not given.only:
+        compare(recording, console)
+    if given.injected:
+        injected(archive, recording, given.injected, given.seed, console)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import pytest
 from e2e.job import FEW_TREES, auditforest, everything
 from scipy.stats import spearmanr
 
-from benchmarks.detection import judge, nights_of
+from benchmarks.detection import judge
+from benchmarks.recording import nights_of
 from features.catalogue import FEATURES
 from pipelines.archive import RANKING, Archive
 from pipelines.errors import ENDINGS

@@ -1,0 +1,136 @@
+"""Other ways to score the same rows: the forest has to earn its place against each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+
+from benchmarks.recording import JudgedNight
+from features.catalogue import FOREST_NAMES
+from features.matrix import SUFFIXES, counts_of, rows_of, weighted
+from pipelines.config import ForestConfig
+from pipelines.stages.judge import Scores
+from pipelines.stages.judge import judge as scored
+
+Floats = npt.NDArray[np.float64]
+Rows = Callable[[JudgedNight], tuple[Floats, Floats]]
+"""Tonight's rows and those of the history."""
+
+NEIGHBOURS = 10
+PLAIN = (
+    "gets", "lists", "watches", "creates", "updates", "deletes", "collection_deletes",
+    "forbidden", "unauthorized", "not_found", "distinct_addresses", "distinct_networks",
+)  # fmt: skip
+"""Verb mix, 4xx and source addresses: what one would count without knowing attacks."""
+
+_FOREST = ForestConfig()
+
+
+def _least(night: JudgedNight) -> tuple[Floats, Floats]:
+    """The product's own rows: the smallest of three surprises."""
+    tonight = rows_of(night.days)
+    return tonight, tonight if night.before is None else rows_of(night.before)
+
+
+def _mean(night: JudgedNight) -> tuple[Floats, Floats]:
+    """The mean of three surprises."""
+
+    def rows(days: object) -> Floats:
+        parts = [
+            np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in FOREST_NAMES])  # type: ignore[index]
+            for suffix in SUFFIXES.values()
+        ]
+        return weighted(np.mean(parts, axis=0))
+
+    tonight = rows(night.days)
+    return tonight, tonight if night.before is None else rows(night.before)
+
+
+def _logs(names: Sequence[str], compressed: Callable[[Floats], Floats]) -> Rows:
+    """Plain counts, compressed."""
+
+    def rows(night: JudgedNight) -> tuple[Floats, Floats]:
+        tonight, before = (
+            compressed(np.nan_to_num(counts_of(days, names).values))
+            for days in (night.days, night.days if night.before is None else night.before)
+        )
+        return tonight, before
+
+    return rows
+
+
+def _forest(rows: Rows, of: Callable[[Scores], Floats]) -> Callable[[JudgedNight], Floats]:
+    return lambda night: of(scored(*rows(night), _FOREST))
+
+
+def _norm(night: JudgedNight) -> Floats:
+    tonight, _ = _least(night)
+    return np.asarray(np.sqrt(np.square(tonight).sum(axis=1)))
+
+
+def _sum(night: JudgedNight) -> Floats:
+    return np.asarray(_least(night)[0].sum(axis=1))
+
+
+def _neighbours(night: JudgedNight) -> Floats:
+    tonight, before = _least(night)
+    near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(before))).fit(before)
+    return np.asarray(near.kneighbors(tonight)[0].mean(axis=1))
+
+
+def _isolation(rows: Rows) -> Callable[[JudgedNight], Floats]:
+    def score(night: JudgedNight) -> Floats:
+        tonight, before = rows(night)
+        sampled = min(_FOREST.sample_size, len(before))
+        forest = IsolationForest(n_estimators=_FOREST.trees, max_samples=sampled, random_state=0)
+        return np.asarray(-forest.fit(before).score_samples(tonight))
+
+    return score
+
+
+def _factor(night: JudgedNight) -> Floats:
+    tonight, before = _mean(night)
+    return np.asarray(-LocalOutlierFactor(n_neighbors=20, novelty=True).fit(before).score_samples(tonight))
+
+
+def ecod(tonight: Floats, before: Floats) -> Floats:
+    """Of each row: the largest of three sums over the columns of -log of empirical tails, (n,).
+
+    Source:
+        Li, Zhao, Hu, Botta, Ionescu, Chen, TKDE 2022: left tails, right tails, and in each column the one that its
+        skew points at.
+    """
+    number = len(before) + 1.0
+    ordered = np.sort(before, axis=0)
+    left, right = np.empty_like(tonight), np.empty_like(tonight)
+    for column in range(tonight.shape[1]):
+        x = tonight[:, column]
+        left[:, column] = -np.log((np.searchsorted(ordered[:, column], x, side="right") + 1) / number)
+        right[:, column] = -np.log((len(before) - np.searchsorted(ordered[:, column], x, side="left") + 1) / number)
+    away = before - before.mean(axis=0)
+    skewed: Floats = np.where(np.power(away, 3).sum(axis=0) < 0, left, right)
+    return np.asarray(np.maximum.reduce([left.sum(axis=1), right.sum(axis=1), skewed.sum(axis=1)]))
+
+
+product = _forest(_least, lambda found: found.score)
+"""The product's own score."""
+
+BASELINES: Mapping[str, Callable[[JudgedNight], Floats]] = {
+    "auditforest": product,
+    "CoDisp alone": _forest(_least, lambda found: found.codisp),
+    "Euclidean norm": _norm,
+    f"mean distance to {NEIGHBOURS} neighbours": _neighbours,
+    "plain sum": _sum,
+    "IsolationForest": _isolation(_least),
+    "ECOD": lambda night: ecod(*_least(night)),
+    "mean of three surprises, CoDisp x norm": _forest(_mean, lambda found: found.codisp * found.norm),
+    "mean of three surprises, AWS score": _forest(_mean, lambda found: found.aws),
+    "mean of three surprises, LOF": _factor,
+    "all counts as weighted logs, CoDisp": _forest(_logs(FOREST_NAMES, weighted), lambda found: found.codisp),
+    f"{len(PLAIN)} plain counts as logs, CoDisp": _forest(_logs(PLAIN, np.log1p), lambda found: found.codisp),
+    f"{len(PLAIN)} plain counts as logs, IsolationForest": _isolation(_logs(PLAIN, np.log1p)),
+}

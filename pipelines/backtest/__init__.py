@@ -1,0 +1,1 @@
+"""The back-test: known attacks acted out in copies of real nights, and where they would have ranked."""

@@ -1,0 +1,186 @@
+"""A night counted again with what cases add to it: all cases in one pass, each as if it were the only one.
+
+A case changes the rows of those who act in it, and of those who begin to use what they begin to use: an item that
+more principals start is worth less to each. Each case's principals and items bear its tag, so the very SQL that counts
+a night counts all cases at once. tests/pipelines/backtest compares with the plain way, bit for bit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from features.days import DAYS, NOVEL, SHOWN, blind
+from features.items import ITEMS, NEW_ITEMS
+from features.requests import REQUESTS
+from pipelines.backtest.events import SCHEMA
+from pipelines.engine import worker
+
+_WIDTH = 6
+
+ITEM = ("principal", "type", "kind", "item")
+
+
+@dataclass(frozen=True)
+class Night:
+    """The loaded night as it was: raw rows (nothing blinded) and what it shows."""
+
+    engine: duckdb.DuckDBPyConnection
+    days: pa.Table
+    shown: Mapping[str, int]
+
+    @classmethod
+    def of(cls, engine: duckdb.DuckDBPyConnection) -> Night:
+        """Of an engine with a prepared night in it."""
+        shown = engine.sql(f"SELECT {SHOWN} FROM requests").to_arrow_table().to_pylist()[0]
+        return cls(engine, engine.sql(DAYS).to_arrow_table(), shown)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What one case changes: raw rows of principal_days, who acts, what is blind then, and the actors' items."""
+
+    days: pa.Table
+    acting: frozenset[str]
+    blind: tuple[str, ...]
+    items: pa.Table
+
+
+def recount(night: Night, added: Sequence[Sequence[Mapping[str, Any]]], known: Mapping[int, pa.Table]) -> list[Changed]:
+    """What each case changes of the night.
+
+    Args:
+        added: of each case, rows of the events table.
+        known: by case, items that its earlier nights add to the history: principal, type, kind, item.
+    """
+    if not added:
+        return []
+    with _second(night.engine) as other:
+        _requests(night.engine, other, added)
+        _items(night.engine, other, known)
+        return _changes(night, other, len(added))
+
+
+@contextmanager
+def _second(engine: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own tables beside the night's."""
+    other = worker(engine)
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+def _tag(case: int) -> str:
+    return f"{case:0{_WIDTH}d}"
+
+
+def _requests(
+    engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, added: Sequence[Sequence[Mapping[str, Any]]]
+) -> None:
+    """`added` (what the cases add), `acting`, and `requests`: those and the actors' own."""
+    other.register("events", pa.Table.from_pylist([dict(row) for rows in added for row in rows], SCHEMA))
+    ids = [(row["audit_id"], _tag(case)) for case, rows in enumerate(added) for row in rows]
+    other.register("cases", pa.table({"audit_id": [i for i, _ in ids], "tag": [t for _, t in ids]}))
+    other.execute(
+        f"CREATE TEMP TABLE added AS SELECT r.*, c.tag FROM ({REQUESTS}) AS r JOIN cases AS c USING (audit_id)"
+    )
+    other.execute("CREATE TEMP TABLE acting AS SELECT DISTINCT tag, principal FROM added")
+    with _lent(engine, "acting", other.sql("SELECT * FROM acting").to_arrow_table()):
+        own = engine.sql("SELECT r.*, a.tag FROM requests AS r JOIN acting AS a USING (principal)").to_arrow_table()
+    with _lent(other, "own", own):
+        other.execute(
+            "CREATE TEMP TABLE requests AS SELECT * EXCLUDE (tag) REPLACE (tag || principal AS principal) "
+            "FROM (SELECT * FROM added UNION ALL BY NAME SELECT * FROM own)"
+        )
+
+
+def _items(engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, known: Mapping[int, pa.Table]) -> None:
+    """`items`, `past_items` and `new_items` of all cases, the items tagged; and `moved`: others whose news change."""
+    begun = engine.sql("SELECT * FROM items SEMI JOIN new_items USING (principal, kind, item)").to_arrow_table()
+    other.register("begun", begun)
+    other.register("past", engine.sql("SELECT DISTINCT * FROM past_items").to_arrow_table())
+    learnt = [table.append_column("tag", pa.array([_tag(case)] * len(table))) for case, table in known.items()]
+    none = pa.table({name: pa.array([], pa.string()) for name in (*ITEM, "tag")})
+    other.register("learnt", pa.concat_tables([none, *learnt]))
+    other.execute(f"CREATE TEMP TABLE untagged AS {ITEMS}")
+    other.execute(
+        f"CREATE TEMP TABLE items AS SELECT * REPLACE (left(principal, {_WIDTH}) || item AS item) FROM untagged"
+    )
+    _novelty(other)
+    other.execute(
+        f"CREATE TEMP TABLE started AS SELECT left(principal, {_WIDTH}) AS tag, kind, item[{_WIDTH + 1}:] AS item "
+        "FROM new_items"
+    )
+    other.execute(
+        "CREATE TEMP TABLE moved AS SELECT DISTINCT tag, principal FROM started JOIN begun USING (kind, item) "
+        "ANTI JOIN acting USING (tag, principal)"
+    )
+    other.execute(
+        "INSERT INTO items BY NAME SELECT b.* REPLACE (w.tag || b.principal AS principal, w.tag || b.item AS item) "
+        "FROM begun AS b JOIN (SELECT * FROM started UNION "
+        "SELECT tag, kind, item FROM begun JOIN moved USING (principal)) AS w USING (kind, item) "
+        "ANTI JOIN acting AS a ON a.tag = w.tag AND a.principal = b.principal"
+    )
+    _novelty(other)
+
+
+def _novelty(other: duckdb.DuckDBPyConnection) -> None:
+    """`new_items` out of `items`, against the part of the history that speaks of them."""
+    other.execute(
+        "CREATE OR REPLACE TEMP TABLE past_items AS "
+        f"WITH asked AS (SELECT DISTINCT left(item, {_WIDTH}) AS tag, kind, item[{_WIDTH + 1}:] AS item FROM items) "
+        "SELECT p.* REPLACE (a.tag || p.principal AS principal, a.tag || p.item AS item) "
+        "FROM past AS p JOIN asked AS a USING (kind, item) UNION ALL BY NAME "
+        "SELECT tag || principal AS principal, type, kind, tag || item AS item FROM learnt"
+    )
+    other.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
+
+
+def _changes(night: Night, other: duckdb.DuckDBPyConnection, number: int) -> list[Changed]:
+    acted = other.sql(DAYS).to_arrow_table()
+    news = other.sql(f"DESCRIBE {NOVEL}").fetchall()
+    novel = ", ".join(f"coalesce(n.{name}, 0) AS {name}" for name, *_ in news if name != "principal")
+    other.register("real_days", night.days)
+    moved = other.sql(
+        f"SELECT d.* REPLACE (m.tag || d.principal AS principal, {novel}) FROM moved AS m "
+        f"JOIN real_days AS d USING (principal) LEFT JOIN ({NOVEL}) AS n ON n.principal = m.tag || m.principal "
+        "ORDER BY 1"
+    ).to_arrow_table()
+    shown = other.sql(f"SELECT tag, {SHOWN} FROM added GROUP BY tag").to_arrow_table().to_pylist()
+    blinds = {row.pop("tag"): blind({name: n + night.shown[name] for name, n in row.items()}) for row in shown}
+    days = _by_case(pa.concat_tables([acted, moved.cast(acted.schema)]))
+    touched = other.sql(f"SELECT {', '.join(ITEM)} FROM untagged ORDER BY ALL").to_arrow_table()
+    # who only renews leases touches nothing
+    items = defaultdict(lambda: touched.slice(0, 0), _by_case(touched))
+    acting: dict[str, set[str]] = {}
+    for tag, principal in other.sql("SELECT tag, principal FROM acting").fetchall():
+        acting.setdefault(tag, set()).add(principal)
+    return [
+        Changed(days[tag], frozenset(acting[tag]), blinds[tag], items[tag]) for tag in (_tag(n) for n in range(number))
+    ]
+
+
+def _by_case(table: pa.Table) -> dict[str, pa.Table]:
+    """The rows of each tag, their principals without it."""
+    rows: dict[str, list[int]] = {}
+    names = table["principal"].to_pylist()
+    for at, name in enumerate(names):
+        rows.setdefault(name[:_WIDTH], []).append(at)
+    column = table.schema.get_field_index("principal")
+    plain = table.set_column(column, "principal", pa.array([name[_WIDTH:] for name in names], pa.string()))
+    return {tag: plain.take(found) for tag, found in rows.items()}
+
+
+@contextmanager
+def _lent(engine: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> Iterator[None]:
+    engine.register(name, table)
+    try:
+        yield
+    finally:
+        engine.unregister(name)

@@ -1,0 +1,74 @@
+"""The back-test's fast way against the plain one: events really added to an archive, counted and ranked there."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from backtest.conftest import CONFIG
+from e2e.world import LAST, NIGHTS
+
+from pipelines.archive import EVENTS, Addition, Archive
+from pipelines.backtest.cases import Case
+from pipelines.backtest.cluster import cluster_of
+from pipelines.backtest.evaluate import Asked, Outcome, evaluate
+from pipelines.backtest.events import SCHEMA
+from pipelines.backtest.everything import KINDS
+from pipelines.commits import Counts
+from pipelines.stages.features import events_of, features, requests_of
+from pipelines.stages.history import history
+from pipelines.stages.score import score
+
+SOME = (
+    "stolen-token", "mass-secret-read", "slow-secret-read", "token-minting", "impersonation", "privileged-workload",
+    "anonymous-probing", "first-day", "agent-upgrade",
+)  # fmt: skip
+
+
+def _events(archive: Archive, engine: duckdb.DuckDBPyConnection, case: Case, night: date) -> list[dict[str, Any]]:
+    past = history(archive, night, CONFIG.history.nights)
+    with requests_of(archive, engine, events_of(archive, night), past):
+        return case.events(night, cluster_of(engine))
+
+
+def _plainly(real: Archive, copy: Archive, engine: duckdb.DuckDBPyConnection, case: Case) -> dict[str, float]:
+    """Scores of the case's night with the case in the archive, by principal."""
+    first = max(NIGHTS[0], case.night - timedelta(days=case.kind.nights - 1))
+    nights = [night for night in NIGHTS if first <= night <= case.night]
+    for night in nights:
+        rows = pa.Table.from_pylist(_events(real, engine, case, night), SCHEMA)
+        copy.append(EVENTS, night, lambda _, rows=rows: Addition(rows.to_batches(), SCHEMA, (), Counts()))
+    for night in nights:
+        features(copy, engine, night, CONFIG.history.nights)
+    ranking = score(copy, engine, case.night, CONFIG.history.nights, 7, CONFIG.forest)
+    return {row["principal"]: row["score"] for row in ranking.table.to_pylist()}
+
+
+def _compare(archive: Archive, copied: Archive, engine: duckdb.DuckDBPyConnection, outcome: Outcome) -> None:
+    scores, stood = _plainly(archive, copied, engine, outcome.case), outcome.standing
+    assert scores[stood.principal] == stood.score
+    above = [name for name, found in scores.items() if found > stood.score]
+    assert (len(above) + 1, len(scores), len(above)) == (stood.rank, stood.of, stood.above)
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_a_case_stands_where_its_events_would_stand_in_the_archive(name, archive, copied, connection):
+    kinds = [kind for kind in KINDS if kind.name == name]
+    found = evaluate(archive, connection, Asked([LAST], 1, 0, CONFIG, kinds))
+    _compare(archive, copied, connection, found.outcomes[0])
+
+
+def test_so_it_is_on_a_night_without_history(archive, copied, connection):
+    kinds = [kind for kind in KINDS if kind.name == "shells"]
+    found = evaluate(archive, connection, Asked([NIGHTS[0]], 1, 0, CONFIG, kinds))
+    _compare(archive, copied, connection, found.outcomes[0])
+
+
+def test_cases_of_a_night_do_not_see_each_other(archive, connection):
+    several = evaluate(archive, connection, Asked([LAST], 2, 0, CONFIG))
+    for name in ("mass-secret-read", "first-day"):
+        alone = evaluate(archive, connection, Asked([LAST], 2, 0, CONFIG, [k for k in KINDS if k.name == name]))
+        assert [o for o in several.outcomes if o.case.kind.name == name] == alone.outcomes
