@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -21,7 +21,7 @@ from pipelines.errors import AuditForestError, Exit
 
 NAME = "auditforest"
 
-_SAID_OF_INTERRUPTED = "interrupted; what was committed is whole, run again for the rest"
+_SAID_OF_INTERRUPTED = "interrupted{}; what was committed is whole, run again for the rest"
 
 
 def mend_streams() -> None:
@@ -76,10 +76,23 @@ def interrupted(error: BaseException | None) -> bool:
     return False
 
 
+@contextmanager
+def waiting_told(waited_for: Callable[[], str | None]) -> Iterator[None]:
+    """Whoever is interrupted inside says what it waited for, if it did."""
+    try:
+        yield
+    except BaseException as error:
+        what = waited_for() if interrupted(error) else None
+        if what is not None:
+            error.add_note(f" while it waited: {what}")
+        raise
+
+
 def explained(error: BaseException) -> tuple[int, str] | None:
     """Exit code and line for what can be foreseen; None for a mistake of ours."""
     if interrupted(error):
-        return 128 + (_received[-1] if _received else signal.SIGINT), _SAID_OF_INTERRUPTED
+        waited = "".join(getattr(error, "__notes__", ()))
+        return 128 + (_received[-1] if _received else signal.SIGINT), _SAID_OF_INTERRUPTED.format(waited)
     match error:
         case AuditForestError():
             return error.exit_code, str(error)

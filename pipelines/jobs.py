@@ -24,7 +24,7 @@ from pipelines.archive import EVENTS, Archive
 from pipelines.arguments import cluster_name, nights
 from pipelines.config import FLAGS, ClusterConfig, Config
 from pipelines.config_load import load
-from pipelines.endings import explained, interrupted
+from pipelines.endings import explained, interrupted, waiting_told
 from pipelines.engine import engine
 from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, OrderError, RetryError, worst
 from pipelines.progress import Progress, complain, shown, silenced, told
@@ -166,6 +166,7 @@ def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
         _recorded(run, store),
         _named_by_key(cluster, given),
         shown(run_id, cluster, lambda: datetime.now(UTC)) as progress,
+        waiting_told(lambda: progress.waited_for),
         engine(config.parse) as connection,
     ):
         if config.aws.endpoint is not None:

@@ -37,7 +37,7 @@ def run_export(
     """
     progress.stage("export")
     bulk = f"{run.cluster}-{run.run_id}" if run.bulk else None
-    asked = Asked(run.cluster, run.nights, run.config, archive.store.url, run.started, bulk)
+    asked = Asked(run.cluster, run.nights, run.config, archive.store.url, run.started, bulk, progress.wait)
     opened, late = open_source(source, asked)
     done = export(archive, engine, opened, run.nights, late, progress.update, source)
     run.exported(done)

@@ -13,6 +13,7 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from pipelines.report.text import clip, visible
 
@@ -28,6 +29,13 @@ class Progress(Protocol):
 
     def pause(self) -> None:
         """Results are about to be printed; the next stage shows again."""
+
+    def wait(self, where: str, why: str | None) -> None:
+        """Something is waited for, and why, told at once; None: it has come."""
+
+    @property
+    def waited_for(self) -> str | None:
+        """What is waited for now, and why; None: nothing."""
 
 
 @contextmanager
@@ -46,19 +54,37 @@ def silenced(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-class _Lines:
-    """One JSON line for each stage; ASCII only, never content of the log."""
+class _Waits:
+    """What is waited for, by where; threads wait for several things at once."""
+
+    def __init__(self) -> None:
+        self._waits: dict[str, str] = {}
+
+    @property
+    def waited_for(self) -> str | None:
+        return next(iter(self._waits.values()), None)
+
+    def wait(self, where: str, why: str | None) -> None:
+        if why is None:
+            self._waits.pop(where, None)
+        else:
+            self._waits[where] = why
+            self._tell(why)
+
+    def _tell(self, why: str) -> None:
+        raise NotImplementedError
+
+
+class _Lines(_Waits):
+    """One JSON line for each stage and each wait; ASCII only, never content of the log."""
 
     def __init__(self, run_id: str, cluster: str, now: Callable[[], datetime]) -> None:
+        super().__init__()
         self._fixed = {"run_id": run_id, "cluster": cluster}
         self._now = now
 
     def stage(self, name: str, night: date | None = None) -> None:
-        line = {"time": self._now().isoformat(timespec="seconds"), **self._fixed, "stage": name}
-        if night is not None:
-            line["night"] = night.isoformat()
-        with told():
-            sys.stderr.write(json.dumps(line) + "\n")
+        self._write({"stage": name} if night is None else {"stage": name, "night": night.isoformat()})
 
     def update(self, text: str, share: float) -> None:
         """Too fine for a log."""
@@ -66,9 +92,18 @@ class _Lines:
     def pause(self) -> None:
         """Lines are in nobody's way."""
 
+    def _tell(self, why: str) -> None:
+        self._write({"waiting": why})
 
-class _Bar:
+    def _write(self, said: dict[str, str]) -> None:
+        line = {"time": self._now().isoformat(timespec="seconds"), **self._fixed, **said}
+        with told():
+            sys.stderr.write(json.dumps(line) + "\n")
+
+
+class _Bar(_Waits):
     def __init__(self, bar: Bar) -> None:
+        super().__init__()
         self._bar = bar
         self._task = bar.add_task("", total=1.0)
 
@@ -81,6 +116,9 @@ class _Bar:
 
     def pause(self) -> None:
         self._bar.stop()
+
+    def _tell(self, why: str) -> None:
+        self._bar.console.print(Text(visible(why)), soft_wrap=True)
 
 
 @contextmanager

@@ -56,6 +56,8 @@ class Guarded:
         Args:
             pause: waits that many seconds before a call is issued again.
         """
+        self.answered = False
+        """Has an answer to any call come, whole or not?"""
         self._client = client
         self._pause = pause
         client.meta.events.register("after-call", _check_transport, unique_id="auditforest-guard")
@@ -83,13 +85,18 @@ class Guarded:
                 if index:
                     self._pause(_FIRST_PAUSE_S * 2 ** (index - 1))
                 try:
-                    return self._whole(operation, arguments)
+                    answer = self._whole(operation, arguments)
                 except _TornError as error:
+                    self.answered = True
                     found = str(error)
                 except (ClientError, BotoCoreError) as error:
+                    self.answered = self.answered or isinstance(error, ClientError)
                     if idempotent or not _may_have_run(error):
                         raise
                     found = " ".join(str(error).split()).rstrip(".")
+                else:
+                    self.answered = True
+                    return answer
         name = self._action(operation)
         if not idempotent:
             raise AwsError(

@@ -15,6 +15,8 @@ from pipelines.errors import AwsError
 
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
+_SILENCE_S = 45.0
+"""So long a service that has answered nothing yet is asked: a machine without network is no bad hour of the service."""
 _T = TypeVar("_T")
 
 
@@ -26,6 +28,10 @@ class Limits:
     """Of one operation, all threads together."""
     deadline_s: float = 7200
     """From opening the source to its last byte."""
+
+
+Waits = Callable[[str, str | None], None]
+"""Told what is waited for and, after each failed try, why and how long; then None, once it has come."""
 
 
 class StaleError(AwsError):
@@ -73,15 +79,21 @@ class Patience:
         self,
         deadline_s: float,
         *,
+        answered: Callable[[], bool] = lambda: True,
+        waits: Waits = lambda _where, _why: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """
         Args:
             deadline_s: counted from now.
+            answered: has the service answered a call, however badly?
         """
         self._deadline_s = deadline_s
-        self._end_s = clock() + deadline_s
+        self._begun_s = clock()
+        self._end_s = self._begun_s + deadline_s
+        self._answered = answered
+        self._waits = waits
         self._clock = clock
         self._sleep = sleep
 
@@ -104,17 +116,36 @@ class Patience:
         """What `work` returns; it is begun anew after each failure that passes, with growing pauses.
 
         Raises:
-            AwsError: the time is up, or the failure does not pass.
+            AwsError: the time is up, the failure does not pass, or the service has not answered one call.
         """
         pause = _FIRST_PAUSE_S
         while True:
             self.check(where)
             try:
-                return work()
+                made = work()
             except AwsError as error:
                 if not isinstance(error, StaleError) and not passes(error):
                     raise
                 self.check(where, error)
-                self._sleep(min(pause, self._end_s - self._clock()))
+                pause = min(pause, self._end_s - self._clock())
+                self._refuse_silence(where, pause, error)
+                self._waits(where, self._told(pause, error))
+                self._sleep(pause)
                 self.check(where, error)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
+            else:
+                self._waits(where, None)
+                return made
+
+    def _refuse_silence(self, where: str, pause: float, last: AwsError) -> None:
+        silent_s = self._clock() - self._begun_s
+        if not self._answered() and silent_s + pause > _SILENCE_S:
+            raise AwsError(f"{where}: not one call was answered in {silent_s:.0f} s (last: {last})") from last
+
+    def _told(self, pause: float, last: AwsError) -> str:
+        # without the advice: to run again is what this run does
+        reason, left_s = str(last).partition("; ")[0], self._end_s - self._clock()
+        end = f"in {left_s / 60:.0f} minutes (logs_deadline_minutes)"
+        if not self._answered():
+            end = f"{_SILENCE_S:.0f} s after its start, where nothing has answered by then"
+        return f"{reason}; next try in {pause:.0f} s, given up {end}"

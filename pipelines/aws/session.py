@@ -198,7 +198,7 @@ def explained(where: str, mends: Mapping[str, str] | None = None) -> Iterator[No
     except botocore_errors.ParamValidationError:
         raise  # our own mistake: no retry and no setting mends it
     except (BotoCoreError, *BROKEN) as error:
-        mend = "check the network, the endpoint and the credentials of this machine, then run again"
+        mend = "check the network, the region, the endpoint and the credentials of this machine, then run again"
         raise AwsError(f"{where}: {_line(error)}; {mend}") from error
 
 

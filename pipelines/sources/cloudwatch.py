@@ -17,7 +17,7 @@ from typing import Any
 
 from pipelines.aws.guard import Guarded
 from pipelines.aws.logs import AuditLog, discover
-from pipelines.aws.pacing import Limits, Pace, Patience
+from pipelines.aws.pacing import Limits, Pace, Patience, Waits
 from pipelines.sources.base import Batch, LongLine, Source, log_group
 from pipelines.sources.spool import Spool
 from pipelines.sources.window import Window, hour_name, hours
@@ -40,6 +40,7 @@ def open_logs(
     limits: Limits,
     now_ms: int,
     *,
+    waits: Waits = lambda _where, _why: None,
     clock: Callable[[], float] = time.monotonic,
     pause: Pause = threading.Event.wait,
 ) -> Source:
@@ -52,18 +53,26 @@ def open_logs(
         eks: that of EKS; None where the cluster's account is out of reach.
         group: log group; None for the one that EKS writes to.
         now_ms: the current time, for what the group's retention has removed.
+        waits: told of each failure that is waited out, perhaps by several threads at once.
     Raises:
         ConfigError: EKS does not know the cluster, or credentials are missing.
         EmptyNightError: the log is off, missing or empty, or no longer holds the nights.
         DataError: an answer is not whole, even after it was asked for again.
-        AwsError: a service did not answer until the deadline, or refused.
+        AwsError: a service did not answer until the deadline (within a minute where it never did), or refused.
     """
     name = log_group(cluster) if group is None else group
     stop = _Stop(pause)
     pace = Pace(limits.calls_per_second, clock=clock, sleep=stop.sleep)
-    patience = Patience(limits.deadline_s, clock=clock, sleep=stop.sleep)
     guarded = Guarded(logs, pause=stop.sleep)
     watched = None if eks is None else Guarded(eks, pause=stop.sleep)
+    asked = [one for one in (guarded, watched) if one is not None]
+    patience = Patience(
+        limits.deadline_s,
+        answered=lambda: any(one.answered for one in asked),
+        waits=waits,
+        clock=clock,
+        sleep=stop.sleep,
+    )
     log, notices = patience.through(
         f"log group {name}", lambda: discover(guarded, watched, cluster, name, window, now_ms, pace)
     )

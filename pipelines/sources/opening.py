@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,8 @@ CLOUDWATCH = "cloudwatch"
 class Asked:
     """What a run wants of a source: the nights, ascending and without a gap, of one cluster.
 
-    `archive` is the archive's address: what lies in it is no source. `bulk` names an export task of this run."""
+    `archive` is the archive's address: what lies in it is no source. `bulk` names an export task of this run.
+    `waits` is told what is waited for, and why; then None."""
 
     cluster: str
     nights: Sequence[date]
@@ -33,6 +34,7 @@ class Asked:
     archive: str
     now: datetime
     bulk: str | None = None
+    waits: Callable[[str, str | None], None] = lambda _where, _why: None
 
     @property
     def own(self) -> ClusterConfig:
@@ -99,14 +101,15 @@ def _logs(asked: Asked) -> Source:
 
     export = asked.config.export
     return open_logs(
-        # reading begins a slice again by itself, with longer pauses than botocore's
+        # what fails is begun again here, with longer pauses than botocore's
         _client("logs", asked, attempts=5),
-        _client("eks", asked),
+        _client("eks", asked, attempts=5),
         asked.cluster,
         asked.own.log_group,
         of_nights(asked.nights[0], asked.nights[-1], export.reread_hours_logs, _now_ms(asked)),
         Limits(export.logs_calls_per_second, export.logs_deadline_minutes * 60),
         _now_ms(asked),
+        waits=asked.waits,
     )
 
 

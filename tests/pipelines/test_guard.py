@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -207,6 +207,25 @@ def test_a_long_or_hostile_content_type_stays_on_one_short_line(world: World) ->
         world.call()
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("faults", "answered"),
+    [
+        ([], True),
+        ([Fault.refusal("AccessDeniedException")], True),
+        ([Fault(times=FOR_EVER, body=b"{}")], True),
+        ([Fault(cut=lambda _: 0, reset=True)], False),
+    ],
+    ids=["whole", "refused", "torn", "broken off"],
+)
+def test_a_service_has_answered_once_anything_came(world: World, faults: list[Fault], answered: bool) -> None:
+    world.fake.faults = faults
+    guarded = Guarded(world.logs, pause=world.slept.append)
+    assert not guarded.answered
+    with suppress(AwsError, DataError):
+        guarded.call("filter_log_events", "log group g", **ARGUMENTS["filter_log_events"])
+    assert guarded.answered == answered
 
 
 def test_guarding_a_client_twice_checks_it_once(world: World) -> None:

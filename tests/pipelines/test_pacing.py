@@ -155,6 +155,37 @@ def test_at_the_deadline_it_is_given_up_with_the_last_reason() -> None:
     assert len(tries) == len(hand.slept)
 
 
+def test_a_service_that_never_answered_is_given_up_within_a_minute() -> None:
+    hand = Hand()
+    tries, work = failing(float("inf"), unreachable)
+    told: list[tuple[str, str | None]] = []
+    patience = Patience(
+        7200, answered=lambda: False, waits=lambda *one: told.append(one), clock=hand.clock, sleep=hand.sleep
+    )
+    with pytest.raises(
+        AwsError, match=r"^log group g: not one call was answered in 35 s \(last: log group g: no answer"
+    ):
+        patience.through("log group g", work)
+    assert hand.slept == [5, 10, 20]
+    assert len(tries) == 4
+    assert [
+        str(why).endswith("given up 45 s after its start, where nothing has answered by then") for _, why in told
+    ] == [True] * 3
+
+
+def test_each_failed_try_is_told_with_its_reason_the_next_try_and_the_deadline() -> None:
+    hand = Hand()
+    told: list[tuple[str, str | None]] = []
+    patience = Patience(600, waits=lambda *one: told.append(one), clock=hand.clock, sleep=hand.sleep)
+    patience.through("g", failing(2, lambda: refused("ThrottlingException"))[1])
+    reason = "log group g: ThrottlingException"
+    assert told == [
+        ("g", f"{reason}; next try in 5 s, given up in 10 minutes (logs_deadline_minutes)"),
+        ("g", f"{reason}; next try in 10 s, given up in 10 minutes (logs_deadline_minutes)"),
+        ("g", None),
+    ]
+
+
 def test_work_that_goes_on_without_an_end_meets_the_deadline_too() -> None:
     hand = Hand()
     patience = Patience(60, clock=hand.clock, sleep=hand.sleep)
