@@ -11,7 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, betaincc, gammainc
 
-Floats = npt.NDArray[np.float64]
+from features.counts import SETTINGS as LEARNING
+from features.counts import Counts, Floats, Whole, learnt
+from features.usual import own_usual
+
 Columns = npt.NDArray[np.bool_]
 
 CAP = 30.0
@@ -35,17 +38,9 @@ SETTINGS = {
     "unseen": UNSEEN,
     "dispersion": DISPERSION,
     "few_nights": FEW_NIGHTS,
+    **LEARNING,
 }
 """What a stored surprise depends on besides the counts."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Counts of principal-nights: one row each, one column a feature; NaN where the source was blind."""
-
-    principals: npt.NDArray[np.object_]
-    types: npt.NDArray[np.object_]
-    values: Floats
 
 
 @dataclass(frozen=True)
@@ -70,8 +65,8 @@ class Surprises:
     expected: Floats
     """Mean count a night by the reference that finds the cell least strange."""
     usual: Floats
-    """Median of the principal's own earlier nights; NaN where it has none."""
-    nights: npt.NDArray[np.int64]
+    """Median of what was learnt of the principal's own earlier nights; NaN where that is nothing."""
+    nights: Whole
     """Earlier nights of each principal."""
 
     @property
@@ -108,22 +103,26 @@ def _tail(x: Floats, mean: Floats, variance: Floats) -> Floats:
 
 
 def surprises(tonight: Counts, past: Counts) -> Surprises:
-    """Tonight's counts judged by the past; what no night of it counted, each principal by tonight's others.
+    """Tonight's counts judged by what was learnt of the past.
+
+    Where no night of it counted anything, each principal is judged by tonight's others.
 
     Args:
         tonight: (n, features). past: (m, features), earlier nights only; m may be 0.
     """
-    unknown: Columns = np.asarray(np.isnan(past.values).all(axis=0))
-    cluster = _cluster(tonight, past)
-    peers = _peers(tonight, past, unknown, cluster)
-    groups = _groups(past.principals)
-    own, usual, nights = _own(tonight, past, groups, peers, _dispersion(past, groups, tonight))
+    known = learnt(past)
+    unknown: Columns = np.asarray(np.isnan(known.values).all(axis=0))
+    cluster = _cluster(tonight, known)
+    peers = _peers(tonight, known, unknown, cluster)
+    own = _own(tonight, known, peers)
     references = (_either(~unknown, own, peers), peers, cluster)
     found = np.stack([r.surprise(tonight.values) for r in references])
     deciding = np.argmin(found, axis=0)
     means = np.stack([r.mean for r in references])
     expected = np.take_along_axis(means, deciding[None], axis=0)[0]
-    return Surprises(found[0], found[1], found[2], expected, usual, nights)
+    places = past.groups.find(tonight.principals)
+    nights = np.append(past.groups.sizes, 0)[places]
+    return Surprises(found[0], found[1], found[2], expected, own_usual(tonight, known).median, nights)
 
 
 def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:
@@ -172,62 +171,45 @@ def _peers(tonight: Counts, past: Counts, unknown: Columns, cluster: Reference) 
     return Reference(mean, variance)
 
 
-def _groups(principals: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[np.int64]]:
-    rows: dict[str, list[int]] = {}
-    for row, name in enumerate(principals):
-        rows.setdefault(name, []).append(row)
-    return {name: np.array(found, dtype=np.int64) for name, found in rows.items()}
+def _within(past: Counts, number: Floats, total: Floats, squares: Floats) -> dict[str, Floats]:
+    """Of each type: how much a principal's nights differ among themselves, beyond Poisson, per squared mean.
+
+    Args:
+        number, total, squares: (principals of the past, features), moments of each one's nights.
+    """
+    types = past.types[past.groups.order[past.groups.starts]] if len(past.types) else past.types
+    mean = total / np.maximum(number, 1.0)
+    inside = np.maximum(squares - number * np.square(mean), 0.0)
+    several = (number > 1) & (past.groups.sizes > 1)[:, None]
+    found = {}
+    for kind in sorted(set(types)):
+        rows = types == kind
+        where = several[rows]
+        freedom = np.where(where, number[rows] - 1.0, 0.0).sum(axis=0)
+        nights = np.where(where, number[rows], 0.0).sum(axis=0)
+        variance = np.where(where, inside[rows], 0.0).sum(axis=0) / np.maximum(freedom, 1.0)
+        mean_square = np.where(where, number[rows] * np.square(mean[rows]), 0.0).sum(axis=0) / np.maximum(nights, 1.0)
+        excess = (variance - np.sqrt(mean_square)) / np.maximum(mean_square, 1e-12)
+        found[kind] = np.where(mean_square > 0, np.clip(excess, *DISPERSION), DISPERSION[1])
+    return found
 
 
-def _dispersion(past: Counts, groups: dict[str, npt.NDArray[np.int64]], tonight: Counts) -> dict[str, Floats]:
-    """Of each type: how much a principal's nights differ among themselves, beyond Poisson, per squared mean."""
-    features = tonight.values.shape[1]
-    result = {}
-    for kind in sorted(set(tonight.types)):
-        within, squared, nights, freedom = (np.zeros(features) for _ in range(4))
-        for rows in groups.values():
-            if past.types[rows[0]] != kind or len(rows) < 2:
-                continue
-            number, total, squares = _moments(past.values[rows])
-            mean = total / np.maximum(number, 1.0)
-            within += np.maximum(squares - number * np.square(mean), 0.0)
-            freedom += np.maximum(number - 1.0, 0.0)
-            squared += np.where(number > 1, number * np.square(mean), 0.0)
-            nights += np.where(number > 1, number, 0.0)
-        variance = within / np.maximum(freedom, 1.0)
-        mean_square = squared / np.maximum(nights, 1.0)
-        level = np.sqrt(mean_square)
-        excess = (variance - level) / np.maximum(mean_square, 1e-12)
-        result[kind] = np.where(mean_square > 0, np.clip(excess, *DISPERSION), DISPERSION[1])
-    return result
-
-
-def _own(
-    tonight: Counts,
-    past: Counts,
-    groups: dict[str, npt.NDArray[np.int64]],
-    peers: Reference,
-    dispersion: dict[str, Floats],
-) -> tuple[Reference, Floats, npt.NDArray[np.int64]]:
-    mean, variance = np.empty_like(peers.mean), np.empty_like(peers.mean)
-    usual = np.full_like(tonight.values, np.nan)
-    nights = np.zeros(len(tonight.principals), dtype=np.int64)
-    for i, (name, kind) in enumerate(zip(tonight.principals, tonight.types, strict=True)):
-        rows = groups.get(name, np.empty(0, dtype=np.int64))
-        before = past.values[rows]
-        number, total, squares = _moments(before)
-        mean[i] = (total + PSEUDO_NIGHTS * peers.mean[i]) / (number + PSEUDO_NIGHTS)
-        spread = mean[i] + dispersion[kind] * np.square(mean[i])
-        if len(rows) >= FEW_NIGHTS:
-            weight = np.where(number < FEW_NIGHTS, 0.0, number / (number + PSEUDO_NIGHTS))
-            plain = total / np.maximum(number, 1.0)
-            measured = np.maximum(squares / np.maximum(number, 1.0) - np.square(plain), 0.0)
-            spread = weight * measured + (1.0 - weight) * spread
-        variance[i] = spread
-        nights[i] = len(rows)
-        seen = number > 0
-        if seen.any():
-            # nanmedian is far slower, and few nights are blind
-            median = np.nanmedian if np.isnan(before).any() else np.median
-            usual[i, seen] = median(before[:, seen], axis=0)
-    return Reference(mean, variance), usual, nights
+def _own(tonight: Counts, past: Counts, peers: Reference) -> Reference:
+    """Each principal's own nights, mixed with its peers' while they are few."""
+    seen = ~np.isnan(past.values)
+    zeroed = np.where(seen, past.values, 0.0)
+    moments = [past.groups.sums(part) for part in (seen.astype(np.float64), zeroed, np.square(zeroed))]
+    dispersion = _within(past, *moments)
+    places = past.groups.find(tonight.principals)
+    # a principal without a night takes the row of nothing at the end
+    number, total, squares = (np.vstack([m, np.zeros(m.shape[1])])[places] for m in moments)
+    sizes = np.append(past.groups.sizes, 0)[places]
+    mean = (total + PSEUDO_NIGHTS * peers.mean) / (number + PSEUDO_NIGHTS)
+    strangers = np.full(mean.shape[1], DISPERSION[1])
+    beyond = np.array([dispersion.get(kind, strangers) for kind in tonight.types]).reshape(mean.shape)
+    spread = mean + beyond * np.square(mean)
+    plain = total / np.maximum(number, 1.0)
+    measured = np.maximum(squares / np.maximum(number, 1.0) - np.square(plain), 0.0)
+    enough = (number >= FEW_NIGHTS) & (sizes >= FEW_NIGHTS)[:, None]
+    weight = np.where(enough, number / (number + PSEUDO_NIGHTS), 0.0)
+    return Reference(mean, weight * measured + (1.0 - weight) * spread)

@@ -11,16 +11,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.catalogue import FOREST, FOREST_NAMES, NAMES
-from features.history import Counts, Surprises
+from features.counts import Counts, Floats
+from features.history import Surprises
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-
 _WEIGHTS = np.array([f.weight for f in FOREST])
 SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluster_surprise"}
 """Of the columns of principal_days that keep the three surprises as they stood that night."""
+
+JUDGED_BY = "judged_by"
+"""Column that a reader of several nights adds: how many nights of history each row was judged by."""
 
 
 def weighted(least: Floats) -> Floats:
@@ -30,13 +32,23 @@ def weighted(least: Floats) -> Floats:
 
 
 def counts_of(days: pa.Table, names: Sequence[str] = FOREST_NAMES) -> Counts:
-    """The counts of principal_days rows, NaN where a feature was blind; without names those that the forest reads."""
+    """The counts of principal_days rows, NaN where a feature was blind; without names those that the forest reads.
+
+    Rows that say how many nights judged them bring their surprises along, so that a later night can tell what to
+    learn of them."""
     values = np.column_stack(
         [days[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
         if days.num_rows
         else [np.empty(0) for _ in names]
     )
-    return Counts(_texts(days["principal"]), _texts(days["type"]), values.astype(np.float64))
+    judged = JUDGED_BY in days.schema.names and names is FOREST_NAMES
+    return Counts(
+        _texts(days["principal"]),
+        _texts(days["type"]),
+        values.astype(np.float64),
+        _least(days) if judged else None,
+        days[JUDGED_BY].to_numpy() if judged else None,
+    )
 
 
 def _texts(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
@@ -54,13 +66,19 @@ def with_surprises(days: pa.Table, found: Surprises) -> pa.Table:
 
 def rows_of(days: pa.Table) -> Floats:
     """Rows for the forest out of principal_days, by the surprises kept in it; (n, features)."""
+    return weighted(_least(days))
+
+
+def _least(days: pa.Table) -> Floats:
+    """The smallest of the three surprises kept in principal_days, decades; (n, features)."""
     if not days.num_rows:
         return np.empty((0, len(FOREST_NAMES)))
     parts = [
         np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in FOREST_NAMES]).astype(np.float64)
         for suffix in SUFFIXES.values()
     ]
-    return weighted(np.minimum.reduce(parts))
+    least: Floats = np.minimum.reduce(parts)
+    return least
 
 
 @dataclass(frozen=True)

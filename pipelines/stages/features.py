@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from features.catalogue import FOREST_NAMES
+from features.counts import Counts
 from features.days import HASH, count, prepare
-from features.history import Counts, surprises
+from features.history import surprises
 from features.matrix import counts_of, with_surprises
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
 from pipelines.commits import Commit

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from features.days import HASH
+from features.matrix import JUDGED_BY
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
 
 
@@ -30,8 +31,8 @@ class History:
 
     @property
     def days(self) -> pa.Table | None:
-        """All principal-nights, or None without a past."""
-        return pa.concat_tables([_plain(n.days.table) for n in self.nights]) if self.nights else None
+        """All principal-nights, each with how many nights judged it; None without a past."""
+        return pa.concat_tables([_judged(n.days) for n in self.nights]) if self.nights else None
 
     @property
     def items(self) -> pa.Table | None:
@@ -42,6 +43,11 @@ class History:
     def origin(self) -> dict[str, Any]:
         """Hashes of every table read, by night."""
         return {n.night.isoformat(): [n.days.sha256, n.items.sha256] for n in self.nights}
+
+
+def _judged(days: Derived) -> pa.Table:
+    by = pa.array([days.meta["history_nights"]] * days.table.num_rows, pa.int64())
+    return _plain(days.table).append_column(JUDGED_BY, by)
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import nbinom, poisson
 
-from features.history import CAP, PSEUDO_NIGHTS, UNSEEN, Counts, decades, surprises
+from features.counts import Counts
+from features.history import CAP, PSEUDO_NIGHTS, UNSEEN, decades, surprises
 
 GRID = [1e-9, 1e-3, 0.5, 1.0, 3.7, 100.0, 1e5, 1e9]
 XS = [1.0, 2.0, 3.0, 10.0, 100.0, 1e4, 1e6]
