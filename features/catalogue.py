@@ -29,13 +29,17 @@ WEIGHTS: dict[str, float] = {
 YARDSTICKS = ("principal", "type", "cluster")
 """For whom an item is new."""
 
+REPEATS = 5
+"""How often one request that fails over and over counts as a failure: a program in a loop is no search."""
+
 
 @dataclass(frozen=True)
 class Feature:
     """One whole number of a principal's night.
 
-    Exactly one of four forms: requests that satisfy `counts`; distinct values of `distinct` among them; the most
-    of them in one `peak`; items of kind `new[0]` that are new for `new[1]`. `counts` is also the evidence."""
+    Exactly one of five forms: requests that satisfy `counts`; distinct values of `distinct` among them, or, with
+    `at_most`, the requests for each of these values up to so many; the most of them in one `peak`; items of kind
+    `new[0]` that are new for `new[1]`, an item's yardstick. `counts` is also the evidence."""
 
     name: str
     group: str
@@ -43,6 +47,7 @@ class Feature:
     meaning: str
     counts: str = "true"
     distinct: str | None = None
+    at_most: int | None = None
     peak: str | None = None
     new: tuple[str, str] | None = None
     needs: Level = Level.METADATA
@@ -66,6 +71,11 @@ def _distinct(name: str, group: str, unit: str, meaning: str, expression: str, c
     return Feature(name, group, unit, meaning, counts, distinct=expression)
 
 
+def _failures(name: str, meaning: str, counts: str) -> Feature:
+    told = f"{meaning}, one that is repeated at most {REPEATS} times."
+    return Feature(name, "refusals", "requests", told, counts, distinct=p.ACTION_ON_OBJECT, at_most=REPEATS)
+
+
 _OTHER_ERRORS = "coalesce(code >= 400 AND code NOT IN (401, 403, 404), false)"
 _REVIEWS = f"coalesce(resource IN ({p.listed(p.SELF_REVIEWS)}), false)"
 _SECRET_READ = f"{p.SECRETS} AND {p.READS} AND {p.SUCCEEDED}"
@@ -85,10 +95,10 @@ _COUNTED: tuple[Feature, ...] = (
     _requests("self_reviews", "mix", "Questions about one's own permissions.", _REVIEWS),
     _requests("deletes", "impact", "Deletes of one object.", "verb = 'delete'"),
     _requests("collection_deletes", "impact", "Deletes of whole collections.", "verb = 'deletecollection'"),
-    _requests("forbidden", "refusals", "Requests refused for lack of permission (403).", "code = 403"),
+    _failures("forbidden", "Requests refused for lack of permission (403)", "code = 403"),
     _requests("unauthorized", "refusals", "Requests without a valid identity (401).", "code = 401"),
-    _requests("not_found", "refusals", "Requests for what is not there (404).", "code = 404"),
-    _requests("other_errors", "refusals", "Other refused or failed requests (4xx, 5xx).", _OTHER_ERRORS),
+    _failures("not_found", "Requests for what is not there (404)", "code = 404"),
+    _failures("other_errors", "Other refused or failed requests (4xx, 5xx)", _OTHER_ERRORS),
     _distinct(
         "distinct_denied_actions",
         "refusals",
@@ -101,6 +111,13 @@ _COUNTED: tuple[Feature, ...] = (
     _distinct("distinct_addresses", "origin", "addresses", "Different client addresses.", "address"),
     _distinct("distinct_networks", "origin", "networks", "Different client networks (/24).", "network"),
     _requests("public_requests", "origin", "Requests from public addresses.", "is_public"),
+    Feature(
+        "borrowed_clients",
+        "origin",
+        "clients",
+        "Programs on a machine that others use, new to the principal as that program is.",
+        new=("client", "others"),
+    ),
     _distinct("distinct_agents", "agent", "agents", "Different user agent families.", "agent"),
     _distinct("distinct_namespaces", "breadth", "namespaces", "Different namespaces.", "namespace"),
     _distinct("distinct_resources", "breadth", "resources", "Different resources.", "object", "resource IS NOT NULL"),
@@ -118,9 +135,9 @@ _COUNTED: tuple[Feature, ...] = (
         "distinct_secret_namespaces",
         "secrets",
         "namespaces",
-        "Different namespaces of secret calls.",
+        "Different namespaces of secrets asked for.",
         p.PLACE,
-        p.SECRETS,
+        p.ASKS_SECRETS,
     ),
     _requests(
         "secret_lists", "secrets", "Successful lists of secrets.", f"{p.SECRETS} AND verb = 'list' AND {p.SUCCEEDED}"

@@ -32,13 +32,14 @@ def _aggregate(f: Feature) -> str:
     return f"count(*) FILTER (WHERE {counted}) AS {f.name}"
 
 
-_COUNTED = [f for f in FEATURES if f.new is None and f.peak is None]
+_COUNTED = [f for f in FEATURES if f.new is None and f.peak is None and f.at_most is None]
 _NEW = [f for f in FEATURES if f.new is not None]
 _PEAKS = [f for f in FEATURES if f.peak is not None]
+_BOUNDED = [f for f in FEATURES if f.at_most is not None]
 
 
 def _value(f: Feature) -> str:
-    if f.new is not None or f.peak is not None:
+    if f.new is not None or f.peak is not None or f.at_most is not None:
         return f"coalesce({f.name}, 0) AS {f.name}"
     return f.name
 
@@ -49,6 +50,15 @@ def _peaks() -> str:
         f"WHERE NOT left_out AND coalesce({f.counts}, false) GROUP BY principal, date_trunc('{f.peak}', ts)) "
         "GROUP BY principal) USING (principal)"
         for f in _PEAKS
+    )
+
+
+def _bounded() -> str:
+    return " ".join(
+        f"LEFT JOIN (SELECT principal, CAST(sum(least(n, {f.at_most})) AS BIGINT) AS {f.name} "
+        f"FROM (SELECT principal, count(*) AS n FROM requests WHERE NOT left_out AND coalesce({f.counts}, false) "
+        f"GROUP BY principal, {f.distinct}) GROUP BY principal) USING (principal)"
+        for f in _BOUNDED
     )
 
 
@@ -65,7 +75,7 @@ WITH counted AS (
 ),
 novel AS ({NOVEL})
 SELECT principal, type, type AS peer_group, usernames, distinct_usernames, {", ".join(_value(f) for f in FEATURES)}
-FROM counted LEFT JOIN novel USING (principal) {_peaks()}
+FROM counted LEFT JOIN novel USING (principal) {_peaks()} {_bounded()}
 ORDER BY principal
 """
 """SQL: one row a principal, one column a feature, whole numbers."""

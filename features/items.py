@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.predicates import ACTION, ACTION_IN_PLACE, DENIED, PLACE, SECRETS, SENSITIVE, SENSITIVE_ACTION
+from features.predicates import (
+    ACTION,
+    ACTION_IN_PLACE,
+    ASKS_SECRETS,
+    CLIENT,
+    DENIED,
+    PLACE,
+    SENSITIVE,
+    SENSITIVE_ACTION,
+    listed,
+)
 
 
 @dataclass(frozen=True)
@@ -57,15 +67,22 @@ KINDS: tuple[ItemKind, ...] = (
         "secrets",
         "Secrets asked for",
         f"{PLACE} || '/' || coalesce(name, '*')",
-        SECRETS,
+        ASKS_SECRETS,
         "secrets",
     ),
     ItemKind(
-        "secret_namespace", "secret_namespaces", "namespaces", "Namespaces of secret calls", PLACE, SECRETS, "secrets"
+        "secret_namespace",
+        "secret_namespaces",
+        "namespaces",
+        "Namespaces of secrets asked for",
+        PLACE,
+        ASKS_SECRETS,
+        "secrets",
     ),
     ItemKind(
         "sensitive", "sensitive_actions", "actions", "Sensitive actions", SENSITIVE_ACTION, SENSITIVE, "sensitive"
     ),
+    ItemKind("client", "clients", "clients", "Programs on a machine (agent family and address)", CLIENT),
     ItemKind("authz_role", "roles", "roles", "Roles that allowed a request", "authz_role"),
     ItemKind("impersonated_user", "impersonated_users", "users", "Users acted as", "impersonated_user"),
 )
@@ -86,18 +103,28 @@ def _known(*key: str) -> str:
     return f"(SELECT DISTINCT {columns}, true AS known FROM past_items) AS by_{key[0]} USING ({columns})"
 
 
+BORROWERS = ("workload", "system account")
+"""Types whose first night may be judged by its clients: a program that runs for long has one of its own.
+
+People share an office's address and kubectl from their first day on."""
+
 # joins: NOT IN over tuples and a count in the windows took 10 s and more for the items of 100,000 principals
 NEW_ITEMS = f"""
 WITH started AS (
-  SELECT t.*, by_type.known IS NULL AS for_type, by_kind.known IS NULL AS for_cluster
+  SELECT t.*, by_type.known IS NULL AS for_type, by_kind.known IS NULL AS for_cluster,
+    t.kind = 'client' AND by_agent.known IS NULL AND (by_past.known IS NOT NULL OR t.type IN ({listed(BORROWERS)}))
+      AS foreign_here
   FROM items AS t
   LEFT JOIN {_known("principal", "kind", "item")}
   LEFT JOIN {_known("type", "kind", "item")}
   LEFT JOIN {_known("kind", "item")}
+  LEFT JOIN (SELECT DISTINCT principal, true AS known FROM past_items) AS by_past ON by_past.principal = t.principal
+  LEFT JOIN (SELECT DISTINCT principal, item, true AS known FROM past_items WHERE kind = 'agent') AS by_agent
+    ON by_agent.principal = t.principal AND by_agent.item = split_part(t.item, ' ', 1)
   WHERE by_principal.known IS NULL
 ),
 starters AS (
-  SELECT kind, item, CAST(ceil({SHARE} / count(*)) AS BIGINT) AS share FROM started GROUP BY kind, item
+  SELECT kind, item, CAST(ceil({SHARE} / count(*)) AS BIGINT) AS share, count(*) AS number FROM started GROUP BY kind, item
 ),
 shared AS (
   SELECT *,
@@ -107,7 +134,12 @@ shared AS (
 )
 SELECT principal, type, kind, item, first_ts, share AS principal_share,
   CASE WHEN NOT for_type THEN 0 WHEN first_of_type THEN {SHARE} ELSE share END AS type_share,
-  CASE WHEN NOT for_cluster THEN 0 WHEN first_of_cluster THEN {SHARE} ELSE share END AS cluster_share
+  CASE WHEN NOT for_cluster THEN 0 WHEN first_of_cluster THEN {SHARE} ELSE share END AS cluster_share,
+  CASE WHEN foreign_here AND (NOT for_cluster OR number > 1) THEN {SHARE} ELSE 0 END AS others_share
 FROM shared
 """
-"""SQL over `items` (tonight) and `past_items` (the history): what is new, and each principal's share of it."""
+"""SQL over `items` (tonight) and `past_items` (the history): what is new, and each principal's share of it.
+
+`others_share` is whole for a client that others use, with an agent that the principal never had: it acts from where
+somebody else works, with somebody else's tool, as who borrows a token does. It is not shared out, for every account
+that is borrowed on one night counts."""

@@ -100,7 +100,7 @@ NEW = {
 
 ORDINARY = {"at": f"{NIGHT}T12:05:00Z"}
 COUNTED_FEATURES = [f for f in FEATURES if f.new is None]
-NEW_FEATURES = [f for f in FEATURES if f.new is not None]
+NEW_FEATURES = [f for f in FEATURES if f.new is not None and f.new[1] in YARDSTICKS]
 
 
 def _account(name):
@@ -155,6 +155,16 @@ def test_an_item_is_new_for_whom_it_is_new_and_only_its_kind_moves(night, touche
     assert {n: day[n] for n in NAMES if n.startswith("new_") and day[n]} == dict.fromkeys(expected, 1)
 
 
+def test_a_client_of_others_moves_the_borrowed_clients_and_is_new_to_the_principal(night):
+    mine, others = _account("lent"), _account("other")
+    past = [(others, "workload", "agent", "curl"), (others, "workload", "client", "curl 10.0.0.7")]
+    known = night(*_baseline(mine)).items
+    day = night(*_baseline(mine), event(user=mine, agent="curl/8", **ORDINARY), past=[*known, *past]).days[mine]
+    assert {n: day[n] for n in NAMES if n.startswith(("new_", "borrowed"))} == {
+        n: n in ("new_agents", "borrowed_clients") for n in NAMES if n.startswith(("new_", "borrowed"))
+    }
+
+
 def test_no_feature_is_without_its_events():
     assert list(COUNTED) == [f.name for f in COUNTED_FEATURES]
     assert list(NEW) == [k.name for k in KINDS if k.group is not None]
@@ -187,6 +197,7 @@ def test_a_declaration_can_be_printed(f):
 @pytest.mark.parametrize("f", FEATURES, ids=lambda f: f.name)
 def test_a_feature_has_one_form_and_refers_to_what_exists(f):
     assert sum(form is not None for form in (f.distinct, f.peak, f.new)) <= 1
+    assert f.at_most is None or f.distinct is not None
     assert (f.needs is Level.METADATA) == (f.reads_bodies_of is None)
     assert feature(f.name) is f
 

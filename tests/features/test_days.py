@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from builders import event
 
-from features.catalogue import FEATURES, NAMES
+from features.catalogue import FEATURES, NAMES, REPEATS
 from features.days import MAX_USERNAMES, count, prepare
 from features.levels import Level
 
@@ -122,3 +122,10 @@ def test_bodies_that_the_server_cut_off_are_not_read(night, name, request_of):
 def test_an_ephemeral_container_without_its_body_is_blind(night):
     patch = {"verb": "patch", "resource": "pods", "subresource": "ephemeralcontainers"}
     assert "privileged_writes" in night(event(level="Metadata", **patch)).counted.blind
+
+
+def test_a_failure_that_is_repeated_counts_a_few_times_and_different_ones_each(night):
+    loop = [event(code=403, name="same", audit_id=f"l{n}") for n in range(40)]
+    search = [event(user="eve", code=403, name=f"other-{n}") for n in range(40)]
+    found = night(*loop, *search).days
+    assert (found[CART]["forbidden"], found["eve"]["forbidden"]) == (REPEATS, 40)

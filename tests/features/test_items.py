@@ -23,6 +23,7 @@ def all_kinds(night):
         event(annotations=reason),
         event(resource="secrets", name="db", code=403),
         event(verb="create", resource="secrets"),
+        event(verb="list", resource="secrets"),
         event(subresource="exec", impersonates="root"),
     ).items
 
@@ -42,6 +43,7 @@ def all_kinds(night):
         ("secret", "shop/*"),
         ("secret_namespace", "shop"),
         ("sensitive", "get pods/exec as other"),
+        ("client", "cart 10.0.0.7"),
         ("authz_role", "viewer"),
         ("impersonated_user", "root"),
     ],
