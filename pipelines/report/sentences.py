@@ -62,8 +62,8 @@ def rarity(surprise: float) -> str:
 
 
 def habit(usual: float | None) -> str:
-    """What the principal's own earlier nights held."""
-    return "no earlier night of its own" if usual is None else f"usually {figure(usual)} a night"
+    """What the principal's own earlier nights held, those apart that were strange themselves."""
+    return "no usual night of its own" if usual is None else f"usually {figure(usual)} a night"
 
 
 def reason_sentence(reason: Reason) -> str:

@@ -32,7 +32,7 @@ def test_nights_are_told_at_two_significant_digits(surprise, said):
     [
         ({}, "41 requests; usually 0 a night; expected less than once in 3,200 nights"),
         ({"value": 1}, "1 request; usually 0 a night; expected less than once in 3,200 nights"),
-        ({"usual": None}, "41 requests; no earlier night of its own; expected less than once in 3,200 nights"),
+        ({"usual": None}, "41 requests; no usual night of its own; expected less than once in 3,200 nights"),
         ({"usual": 0.5}, "41 requests; usually 0.5 a night; expected less than once in 3,200 nights"),
         ({"surprise": 0.0}, "41 requests; usually 0 a night; not rare on its own"),
         ({"surprise": 30.0}, "41 requests; usually 0 a night; expected less than once in at least 10^30 nights"),
