@@ -124,7 +124,8 @@ WITH started AS (
   WHERE by_principal.known IS NULL
 ),
 starters AS (
-  SELECT kind, item, CAST(ceil({SHARE} / count(*)) AS BIGINT) AS share, count(*) AS number FROM started GROUP BY kind, item
+  SELECT kind, item, CAST(ceil({SHARE} / count(*)) AS BIGINT) AS share, count(*) AS number
+  FROM started GROUP BY kind, item
 ),
 shared AS (
   SELECT *,
