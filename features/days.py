@@ -1,4 +1,4 @@
-"""A principal's night in whole numbers: SQL made from the catalogue, over `requests` and `new_items`.
+"""A principal's night in whole numbers: SQL made from the catalogue, over `tallies` and `new_items`.
 
 A feature whose audit level the source lacks is null for the whole night, never zero."""
 
@@ -17,6 +17,7 @@ from features.items import ITEMS, NEW_ITEMS, SHARE
 from features.levels import Level
 from features.predicates import SUCCEEDED
 from features.requests import REQUESTS
+from features.tallies import TALLIES
 
 MAX_USERNAMES = 50
 """Raw user names kept of one principal; a flood of invented ones is counted, not stored."""
@@ -29,7 +30,12 @@ def _aggregate(f: Feature) -> str:
     counted = f"NOT left_out AND coalesce({f.counts}, false)"
     if f.distinct is not None:
         return f"count(DISTINCT {f.distinct}) FILTER (WHERE {counted}) AS {f.name}"
-    return f"count(*) FILTER (WHERE {counted}) AS {f.name}"
+    return f"{_number(counted)} AS {f.name}"
+
+
+def _number(counted: str) -> str:
+    """SQL for how many requests fit."""
+    return f"CAST(coalesce(sum(n) FILTER (WHERE {counted}), 0) AS BIGINT)"
 
 
 _COUNTED = [f for f in FEATURES if f.new is None and f.peak is None and f.at_most is None]
@@ -46,8 +52,7 @@ def _value(f: Feature) -> str:
 
 def _peaks() -> str:
     return " ".join(
-        f"LEFT JOIN (SELECT principal, max(n) AS {f.name} FROM (SELECT principal, count(*) AS n FROM requests "
-        f"WHERE NOT left_out AND coalesce({f.counts}, false) GROUP BY principal, date_trunc('{f.peak}', ts)) "
+        f"LEFT JOIN (SELECT principal, max({f.name}) AS {f.name} FROM tallies WHERE grain = '{f.peak}' "
         "GROUP BY principal) USING (principal)"
         for f in _PEAKS
     )
@@ -56,8 +61,8 @@ def _peaks() -> str:
 def _bounded() -> str:
     return " ".join(
         f"LEFT JOIN (SELECT principal, CAST(sum(least(n, {f.at_most})) AS BIGINT) AS {f.name} "
-        f"FROM (SELECT principal, count(*) AS n FROM requests WHERE NOT left_out AND coalesce({f.counts}, false) "
-        f"GROUP BY principal, {f.distinct}) GROUP BY principal) USING (principal)"
+        "FROM (SELECT principal, sum(n) AS n FROM tallies WHERE grain = 'alike' AND NOT left_out "
+        f"AND coalesce({f.counts}, false) GROUP BY principal, {f.distinct}) GROUP BY principal) USING (principal)"
         for f in _BOUNDED
     )
 
@@ -71,7 +76,7 @@ WITH counted AS (
     list_sort(list_distinct(list(coalesce(username, ''))))[1:{MAX_USERNAMES}] AS usernames,
     count(DISTINCT coalesce(username, '')) AS distinct_usernames,
     {", ".join(_aggregate(f) for f in _COUNTED)}
-  FROM requests GROUP BY principal
+  FROM tallies WHERE grain = 'alike' GROUP BY principal
 ),
 novel AS ({NOVEL})
 SELECT principal, type, type AS peer_group, usernames, distinct_usernames, {", ".join(_value(f) for f in FEATURES)}
@@ -102,11 +107,12 @@ def _shown(f: Feature) -> str:
         enough = ", ".join(f"'{level}'" for level in _LEVELS[_LEVELS.index(f.needs) :])
         asked = f"({f.reads_bodies_of}) AND {SUCCEEDED}"
         shown = f"{asked} AND level IN ({enough}) AND truncated IS NULL AND NOT retold"
-    return f"count(*) FILTER (WHERE {asked}) AS {f.name}_asked, count(*) FILTER (WHERE {shown}) AS {f.name}_shown"
+    return f"{_number(asked)} AS {f.name}_asked, {_number(shown)} AS {f.name}_shown"
 
 
 SHOWN = ", ".join(_shown(f) for f in _BLINDABLE)
-"""SQL columns over `requests`: of each feature that can be blind, how many requests it asks of and how many tell.
+"""SQL columns over `tallies` or `requests`: of each feature that can be blind, how many requests it asks of, and how
+many of them tell.
 
 One that needs bodies asks of the requests that had one, and those tell that were logged whole. One that reads what a
 source with words of its own may lack asks of every request."""
@@ -117,7 +123,8 @@ def blind(shown: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f.name for f in _BLINDABLE if shown[f"{f.name}_asked"] and not shown[f"{f.name}_shown"])
 
 
-HASH = sha256(repr((FEATURES, REQUESTS, ITEMS, NEW_ITEMS, DAYS, SHOWN, sorted(SETTINGS.items()))).encode()).hexdigest()
+_WAY = (FEATURES, REQUESTS, TALLIES, ITEMS, NEW_ITEMS, DAYS, SHOWN, sorted(SETTINGS.items()))
+HASH = sha256(repr(_WAY).encode()).hexdigest()
 """Names this way of counting and judging; nights counted in another way are not compared with it."""
 
 
@@ -131,11 +138,26 @@ class Counted:
     left_out: int
 
 
-def prepare(engine: duckdb.DuckDBPyConnection) -> None:
-    """Make `requests`, `items` and `new_items` of the night out of the views `events` and `past_items`."""
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE requests AS {REQUESTS}")
+def prepare(engine: duckdb.DuckDBPyConnection, *, keep_requests: bool = False) -> None:
+    """Make `requests`, `tallies`, `items` and `new_items` of the night out of the views `events` and `past_items`.
+
+    Args:
+        keep_requests: for who reads them time and again; else they are a view of the events.
+    """
+    requests = REQUESTS
+    if keep_requests:
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE kept_requests AS {REQUESTS}")
+        requests = "SELECT * FROM kept_requests"
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW requests AS {requests}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE tallies AS {TALLIES}")
     engine.execute(f"CREATE OR REPLACE TEMP TABLE items AS {ITEMS}")
     engine.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
+
+
+def forget(engine: duckdb.DuckDBPyConnection) -> None:
+    """Give back what a prepared night takes."""
+    for table in ("new_items", "items", "tallies", "kept_requests"):
+        engine.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def blinded(days: pa.Table, features: Iterable[str]) -> pa.Table:
@@ -150,7 +172,8 @@ def count(engine: duckdb.DuckDBPyConnection) -> Counted:
     """Count a prepared night; rows are in a total order, so the same night gives the same table."""
     days = engine.sql(DAYS).to_arrow_table()
     items = engine.sql("SELECT * FROM items ORDER BY principal, kind, item").to_arrow_table()
-    unseen = blind(engine.sql(f"SELECT {SHOWN} FROM requests").to_arrow_table().to_pylist()[0])
+    (shown,) = engine.sql(f"SELECT {SHOWN} FROM tallies WHERE grain = 'alike'").to_arrow_table().to_pylist()
+    unseen = blind(shown)
     days = blinded(days, unseen)
-    left_out = int(engine.sql("SELECT count(*) FROM requests WHERE left_out").fetchall()[0][0])
+    left_out = int(engine.sql(f"SELECT {_number('left_out')} FROM tallies WHERE grain = 'alike'").fetchall()[0][0])
     return Counted(days, items, unseen, left_out)

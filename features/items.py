@@ -91,11 +91,12 @@ SHARE = 1_000_000_000
 """One whole item, in the unit of the shares."""
 
 ITEMS = " UNION ALL ".join(
-    f"SELECT principal, type, '{k.name}' AS kind, {k.item} AS item, count(*) AS requests, min(ts) AS first_ts "
-    f"FROM requests WHERE NOT left_out AND ({k.counts}) AND ({k.item}) IS NOT NULL GROUP BY principal, type, item"
+    f"SELECT principal, type, '{k.name}' AS kind, {k.item} AS item, CAST(sum(n) AS BIGINT) AS requests, "
+    f"min(ts) AS first_ts FROM tallies WHERE grain = 'alike' AND NOT left_out AND ({k.counts}) "
+    f"AND ({k.item}) IS NOT NULL GROUP BY principal, type, item"
     for k in KINDS
 )
-"""SQL over `requests`: the items table of the night."""
+"""SQL over `tallies`: the items table of the night."""
 
 
 def _known(*key: str) -> str:

@@ -33,37 +33,53 @@ HEALTH = (
 )
 """Left out before counting: they say nothing about behaviour and would drown what does."""
 
-FOLD = f"""
-SELECT * EXCLUDE (nth) FROM (
-  SELECT *, row_number() OVER (
+OUTDONE = f"""
+SELECT content_hash FROM (
+  SELECT content_hash, first_value(content_hash) OVER (
     PARTITION BY audit_id, username, verb, request_uri, received_ts
-    ORDER BY {_STAGE_RANK} DESC, stage_ts DESC, content_hash) AS nth
-  FROM events)
-WHERE nth = 1
+    ORDER BY {_STAGE_RANK} DESC, stage_ts DESC, content_hash) AS speaks
+  FROM events JOIN (SELECT audit_id FROM events GROUP BY audit_id HAVING count(*) > 1) AS told_again USING (audit_id))
+WHERE content_hash <> speaks
 """
-"""SQL over `events`: the line that speaks for each request."""
+"""SQL over `events`: the lines for which another of the same request speaks.
 
-REQUESTS = f"""
-SELECT audit_id, stage, username, impersonated_user, verb, code, decision, level, name, namespace, user_agent,
-  request_uri, authz_role, truncated,
-  {PRINCIPAL} AS principal,
-  {TYPE} AS type,
-  coalesce(received_ts, stage_ts) AS ts,
-  coalesce(verb IN ('create', 'update', 'patch', 'delete', 'deletecollection'), false)
-    AND coalesce(resource NOT IN ({listed(REVIEWS)}), false) AS writes,
-  resource, subresource, api_group,
-  coalesce(resource || coalesce('.' || api_group, '') || coalesce('/' || subresource, ''), 'url') AS object,
-  {_ADDRESS} AS address,
-  {_NETWORK} AS network,
-  coalesce(({_IPV4} OR contains({_ADDRESS}, ':')) AND NOT regexp_matches({_ADDRESS}, '{_PRIVATE}'), false) AS is_public,
-  coalesce(nullif({_AGENT}, ''), 'none') AS agent,
-  privileged OR host_pid OR host_network OR host_ipc OR host_path AS host_access,
-  token_expiration_s, binding_role, binding_subjects,
-  rule_wildcard OR rule_escalate OR rule_bind OR rule_impersonate OR rule_secrets AS strong_rule,
-  bytes IS NULL AS retold,
-  {LEASES} OR {HEALTH} AS left_out
-FROM ({FOLD})
+Few requests are told at several stages: only those are sorted, and in few columns."""
+
+FOLD = f"""
+SELECT events.* FROM events LEFT JOIN ({OUTDONE}) AS outdone ON outdone.content_hash = events.content_hash
+WHERE outdone.content_hash IS NULL
 """
-"""SQL over `events`: the requests of the night, those left out of counting marked.
+"""SQL over `events`: the line that speaks for each request. An archive holds no two equal lines."""
 
-`retold` is a request of which the source carries no line as the API server wrote it, but its own words for it."""
+_WRITES = f"""coalesce(verb IN ('create', 'update', 'patch', 'delete', 'deletecollection'), false)
+    AND coalesce(resource NOT IN ({listed(REVIEWS)}), false)"""
+_PUBLIC = f"coalesce(({_IPV4} OR contains({_ADDRESS}, ':')) AND NOT regexp_matches({_ADDRESS}, '{_PRIVATE}'), false)"
+
+COLUMNS = {
+    **{name: name for name in (
+        "audit_id", "stage", "username", "impersonated_user", "verb", "code", "decision", "level", "name", "namespace",
+        "user_agent", "request_uri", "authz_role", "truncated", "resource", "subresource", "api_group",
+        "token_expiration_s", "binding_role", "binding_subjects",
+    )},
+    "principal": PRINCIPAL,
+    "type": TYPE,
+    "ts": "coalesce(received_ts, stage_ts)",
+    "writes": _WRITES,
+    "object": "coalesce(resource || coalesce('.' || api_group, '') || coalesce('/' || subresource, ''), 'url')",
+    "address": _ADDRESS,
+    "network": _NETWORK,
+    "is_public": _PUBLIC,
+    "agent": f"coalesce(nullif({_AGENT}, ''), 'none')",
+    "host_access": "privileged OR host_pid OR host_network OR host_ipc OR host_path",
+    "strong_rule": "rule_wildcard OR rule_escalate OR rule_bind OR rule_impersonate OR rule_secrets",
+    "retold": "bytes IS NULL",
+    "left_out": f"{LEASES} OR {HEALTH}",
+    "n": "1",
+}  # fmt: skip
+"""By name, SQL over an event.
+
+`retold` is a request of which the source carries no line as the API server wrote it, but its own words for it; `n` says
+how many requests a row stands for, as it does in tallies."""
+
+REQUESTS = f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in COLUMNS.items())} FROM ({FOLD})"
+"""SQL over `events`: the requests of the night, those left out of counting marked."""

@@ -18,6 +18,7 @@ import pyarrow as pa
 from features.days import DAYS, NOVEL, SHOWN, blind
 from features.items import ITEMS, NEW_ITEMS
 from features.requests import REQUESTS
+from features.tallies import TALLIES
 from pipelines.backtest.events import SCHEMA
 from pipelines.engine import worker
 
@@ -37,7 +38,7 @@ class Night:
     @classmethod
     def of(cls, engine: duckdb.DuckDBPyConnection) -> Night:
         """Of an engine with a prepared night in it."""
-        shown = engine.sql(f"SELECT {SHOWN} FROM requests").to_arrow_table().to_pylist()[0]
+        shown = engine.sql(f"SELECT {SHOWN} FROM tallies WHERE grain = 'alike'").to_arrow_table().to_pylist()[0]
         return cls(engine, engine.sql(DAYS).to_arrow_table(), shown)
 
 
@@ -83,7 +84,7 @@ def _tag(case: int) -> str:
 def _requests(
     engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, added: Sequence[Sequence[Mapping[str, Any]]]
 ) -> None:
-    """`added` (what the cases add), `acting`, and `requests`: those and the actors' own."""
+    """`added` (what the cases add), `acting`, and `tallies` of those and the actors' own `requests`."""
     other.register("events", pa.Table.from_pylist([dict(row) for rows in added for row in rows], SCHEMA))
     ids = [(row["audit_id"], _tag(case)) for case, rows in enumerate(added) for row in rows]
     other.register("cases", pa.table({"audit_id": [i for i, _ in ids], "tag": [t for _, t in ids]}))
@@ -98,6 +99,7 @@ def _requests(
             "CREATE TEMP TABLE requests AS SELECT * EXCLUDE (tag) REPLACE (tag || principal AS principal) "
             "FROM (SELECT * FROM added UNION ALL BY NAME SELECT * FROM own)"
         )
+    other.execute(f"CREATE TEMP TABLE tallies AS {TALLIES}")
 
 
 def _items(engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, known: Mapping[int, pa.Table]) -> None:

@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from features.catalogue import FOREST_NAMES
 from features.counts import Counts
-from features.days import HASH, count, prepare
+from features.days import HASH, count, forget, prepare
 from features.history import surprises
 from features.matrix import counts_of, with_surprises
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
 from pipelines.commits import Commit
+from pipelines.engine import modest
 from pipelines.errors import OrderError
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
@@ -59,8 +60,14 @@ def typed(stage: str, archive: Archive, night: date, *more: str) -> str:
 
 
 @contextmanager
-def requests_of(archive: Archive, engine: duckdb.DuckDBPyConnection, commit: Commit, past: History) -> Iterator[None]:
-    """The engine with the night's `requests`, `items` and `new_items` in it."""
+def requests_of(
+    archive: Archive, engine: duckdb.DuckDBPyConnection, commit: Commit, past: History, *, keep: bool = True
+) -> Iterator[None]:
+    """The engine with the night's `requests`, `tallies`, `items` and `new_items` in it, given back afterwards.
+
+    Args:
+        keep: for who reads the requests time and again.
+    """
     with archive.files(commit) as parts:
         names = ", ".join("'" + str(p).replace("'", "''") + "'" for p in parts)
         engine.execute(
@@ -72,9 +79,10 @@ def requests_of(archive: Archive, engine: duckdb.DuckDBPyConnection, commit: Com
             earlier = empty.empty_table()
         engine.register("past_items", earlier)
         try:
-            prepare(engine)
+            prepare(engine, keep_requests=keep)
             yield
         finally:
+            forget(engine)
             engine.unregister("past_items")
 
 
@@ -91,7 +99,7 @@ def features(archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, l
     found = unchanged(archive, PRINCIPAL_DAYS, night, origin)
     if found is not None and unchanged(archive, ITEMS, night, origin) is not None:
         return found
-    with requests_of(archive, engine, commit, past):
+    with modest(engine), requests_of(archive, engine, commit, past, keep=False):
         counted = count(engine)
     earlier = past.days
     judged = surprises(counts_of(counted.days), NO_PAST if earlier is None else counts_of(earlier))

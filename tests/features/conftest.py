@@ -87,7 +87,7 @@ def night(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., Nig
         columns = list(zip(*past, strict=True)) or [()] * len(KEY)
         known = {name: pa.array(column, pa.string()) for name, column in zip(KEY, columns, strict=True)}
         engine.register("past_items", pa.table(known))
-        prepare(engine)
+        prepare(engine, keep_requests=True)
         return Night(
             engine,
             count(engine),
