@@ -1,6 +1,7 @@
 """The body facts by hand, on parsed JSON: half of the row loop that benchmarks/row_loop.py is.
 
-Imports nothing of ours but the lists of resources and limits. tests/test_benchmark_ingest.py compares each value."""
+Imports nothing of the parser but lists of resources, limits and patterns.
+tests/test_benchmark_ingest.py compares each value."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ from typing import Any
 
 import orjson
 
+from benchmarks.row_uris import redacted_path
 from features.predicates import WORKLOADS
-from pipelines.body_facts import MAX_LIST, MAX_TEXT
+from pipelines.body_facts import ADDRESS, IMAGE, MAX_LIST, MAX_TEXT
 
-_ADDRESS = re.compile(r"(?i)^([a-z]+://)(?:[^/?#]*@)?([^?#]*)")
+_ADDRESS, _IMAGE = re.compile(ADDRESS), re.compile(IMAGE)
 _IDENTITY = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:role|user|root)[A-Za-z0-9_+=,.@/-]*")
 _POD_PATHS = (
     ("spec",),
@@ -89,7 +91,7 @@ def _text(value: Any) -> str | None:
 
 
 def _texts(found: Iterable[str | None]) -> list[str]:
-    return [t[:MAX_TEXT] for t in sorted({t for t in found if t is not None})[:MAX_LIST]]
+    return [t[:MAX_TEXT] for t in sorted({t for t in found if t})[:MAX_LIST]]
 
 
 def _joined(sign: str, *parts: str | None) -> str:
@@ -107,7 +109,7 @@ def _workload(bodies: list[Any]) -> dict[str, Any]:
         "host_network": any(pod.get("hostNetwork") is True for pod in pods),
         "host_ipc": any(pod.get("hostIPC") is True for pod in pods),
         "host_path": any(isinstance(_at(v, "hostPath"), dict) for v in volumes),
-        "images": _texts(i for c in containers if isinstance(i := _at(c, "image"), str)),
+        "images": _texts(i[1] for c in containers if (i := _IMAGE.match(_text(_at(c, "image")) or ""))),
     }
 
 
@@ -140,7 +142,7 @@ def _binding(bodies: list[Any]) -> dict[str, Any]:
 def _asked(body: Any) -> str:
     url = _at(body, "spec", "nonResourceAttributes")
     if isinstance(url, dict):
-        return _joined(" ", _text(url.get("verb")), _text(url.get("path")))[:MAX_TEXT]
+        return _joined(" ", _text(url.get("verb")), redacted_path(_text(url.get("path"))))[:MAX_TEXT]
     asked = _at(body, "spec", "resourceAttributes") or {}
     what = asked.get("resource") or "*"
     for sign, name in ((".", "group"), ("/", "subresource")):
@@ -152,7 +154,7 @@ def _targets(bodies: list[Any]) -> Iterator[str]:
     for hook in (h for body in bodies for h in _entries(body, "webhooks")):
         url, service = _at(hook, "clientConfig", "url"), _at(hook, "clientConfig", "service")
         if isinstance(url, str):
-            found = _ADDRESS.search(url)
+            found = _ADDRESS.match(url)
             yield found[1] + found[2] if found else ""
         if isinstance(service, dict):
             yield _joined("/", "service", _text(service.get("namespace")), _text(service.get("name")))

@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.row_facts import facts
+from benchmarks.row_uris import masked, redacted
 from pipelines.body_facts import FACTS
 from pipelines.events import NAMES, ORDER
-from pipelines.redact import KEPT
 from pipelines.stages.export import SCHEMA
 
 CHUNK_ROWS = 16_384
@@ -36,10 +36,6 @@ _ALLOWED = re.compile(
     r'([A-Za-z ]+): allowed by (?:ClusterRoleBinding|RoleBinding) "([^"]*)" of (?:ClusterRole|Role) "([^"]*)" '
     r'to ([A-Za-z]+) "([^"]*)"'
 )
-_HARMLESS = rf"(?:(?:{'|'.join(KEPT)})(?:=[^&?;]*)?)?"
-_ONE_HARMLESS = re.compile(_HARMLESS)
-_ALL_HARMLESS = re.compile(rf"[^?]*\?{_HARMLESS}(?:&{_HARMLESS})*")
-_PROGRAM = re.compile(r"command=(?:[A-Za-z0-9._/-]|%2[Ff]){0,128}")
 
 
 def tables(lines: Iterable[bytes]) -> Iterator[pa.Table]:
@@ -91,6 +87,7 @@ def _row(event: dict[str, Any], line: bytes) -> tuple[Any, ...]:
     ref = get("objectRef") or _NOTHING
     notes = get("annotations") or _NOTHING
     reason = notes.get("authorization.k8s.io/reason")
+    reason = None if reason is None else masked(reason[:4096])
     return (
         get("auditID"),
         get("stage"),
@@ -108,16 +105,16 @@ def _row(event: dict[str, Any], line: bytes) -> tuple[Any, ...]:
         _first(extra, "authentication.kubernetes.io/credential-id"),
         (get("impersonatedUser") or _NOTHING).get("username"),
         get("sourceIPs"),
-        get("userAgent"),
+        masked(get("userAgent")),
         ref.get("apiGroup") or None,
-        ref.get("resource") or None,
-        ref.get("subresource") or None,
-        ref.get("namespace") or None,
-        ref.get("name") or None,
-        _redacted(get("requestURI")),
+        masked(ref.get("resource")) or None,
+        masked(ref.get("subresource")) or None,
+        masked(ref.get("namespace")) or None,
+        masked(ref.get("name")) or None,
+        redacted(get("requestURI")),
         (get("responseStatus") or _NOTHING).get("code"),
         notes.get("authorization.k8s.io/decision"),
-        None if reason is None else reason[:4096],
+        reason,
         *_allowed(reason),
         "bodies" if notes.get("audit.k8s.io/truncated") == "true" else None,
         len(line),
@@ -133,20 +130,5 @@ def _first(extra: dict[str, list[str]], name: str) -> str | None:
 @lru_cache(maxsize=100_000)
 def _allowed(reason: str | None) -> tuple[str | None, ...]:
     """Mode, binding, role, kind and name of the subject; reasons are few."""
-    found = _ALLOWED.match(reason[:4096]) if reason else None
+    found = _ALLOWED.match(reason) if reason else None
     return tuple(text or None for text in found.groups()) if found else (None,) * 5
-
-
-def _redacted(uri: str | None) -> str | None:
-    if uri is None or "?" not in uri or _ALL_HARMLESS.fullmatch(uri):
-        return uri
-    path, _, query = uri.partition("?")
-    kept, program = [], False
-    for one in query.split("&"):
-        if one.startswith("command="):
-            found = None if program else _PROGRAM.match(one)
-            kept.append(found[0] if found else "command=REDACTED")
-            program = True
-        else:
-            kept.append(one if _ONE_HARMLESS.fullmatch(one) else "REDACTED")
-    return f"{path}?{'&'.join(kept)}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from features.levels import Level
 from features.predicates import WORKLOAD
+from pipelines.redact import redacted_path
+from pipelines.tokens import without_tokens
 
 MAX_LIST = 64
 """Entries kept of a list fact; a body may hold thousands."""
@@ -83,7 +85,7 @@ def _true(path: str, among: str) -> str:
 
 
 def _texts(sql: str) -> str:
-    return f"[left(t, {MAX_TEXT}) for t in list_sort(list_distinct({sql}))[1:{MAX_LIST}] if t IS NOT NULL]"
+    return f"[left(t, {MAX_TEXT}) for t in list_sort(list_distinct({sql}))[1:{MAX_LIST}] if t <> '']"
 
 
 def _granted(field: str, *values: str) -> str:
@@ -98,6 +100,7 @@ def _asked(field: str, otherwise: str = "'*'") -> str:
     return f"coalesce(nullif(json_extract_string(body, {_ASKED.format(field)}), ''), {otherwise})"
 
 
+_ASKED_PATH = without_tokens(redacted_path("json_extract_string(body, '$[0].spec.nonResourceAttributes.path')"))
 _SUBJECTS = (
     "list_transform(json_extract(body, '$[*].subjects[*]'), lambda s: concat_ws('/', json_extract_string(s, '$.kind'), "
     "nullif(json_extract_string(s, '$.namespace'), ''), json_extract_string(s, '$.name')))"
@@ -106,12 +109,15 @@ _SERVICE = (
     "[concat_ws('/', 'service', json_extract_string(s, '$.namespace'), json_extract_string(s, '$.name')) "
     "for s in json_extract(body, '$[*].webhooks[*].clientConfig.service') if json_type(s) = 'OBJECT']"
 )
-# user information, query and fragment of the address may hold a secret
-_ADDRESS = "'(?i)^([a-z]+://)(?:[^/?#]*@)?([^?#]*)'"
+_SCHEME, _HOST = "[A-Za-z][A-Za-z0-9+.-]*://", r"(?:[^/?#@:\s\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+# user, path, query and fragment may hold a secret; where what must be the host is none, a password may hold a slash
+ADDRESS = rf"^({_SCHEME})(?:(?:[^/?#]*@)?|[^?#]*@)({_HOST})(?:[/?#]|$)"
 _URL = (
-    "list_transform(json_extract_string(body, '$[*].webhooks[*].clientConfig.url'), "
-    f"lambda u: regexp_extract(u, {_ADDRESS}, 1) || regexp_extract(u, {_ADDRESS}, 2))"
+    f"[regexp_extract(u, '{ADDRESS}', 1) || regexp_extract(u, '{ADDRESS}', 2) "
+    "for u in json_extract_string(body, '$[*].webhooks[*].clientConfig.url')]"
 )
+IMAGE = rf"^(?:{_SCHEME})?(?:[^@]*@)*?([^@]*(?:@sha(?:256|512):[0-9A-Fa-f]*)?)$"
+"""An image, behind the user that a client may have put before it."""
 _IDENTITY = (
     "regexp_extract_all(array_to_string(list_concat(json_extract_string(body, '$[*].data.mapRoles'), "
     "json_extract_string(body, '$[*].data.mapUsers')), ' '), "
@@ -143,7 +149,10 @@ FACTS: tuple[BodyFact, ...] = (
         "VARCHAR[]",
         "Container images named.",
         _WORKLOAD,
-        _texts("[json_extract_string(c, '$.image') for c in containers if json_type(c, '$.image') = 'VARCHAR']"),
+        _texts(
+            f"[regexp_extract(json_extract_string(c, '$.image'), '{IMAGE}', 1) for c in containers "
+            "if json_type(c, '$.image') = 'VARCHAR']"
+        ),
     ),
     BodyFact(
         "token_expiration_s",
@@ -159,7 +168,7 @@ FACTS: tuple[BodyFact, ...] = (
         _REVIEW,
         f"left(CASE WHEN json_type(body, '$[0].spec.nonResourceAttributes') = 'OBJECT' THEN concat_ws(' ', "
         "json_extract_string(body, '$[0].spec.nonResourceAttributes.verb'), "
-        "json_extract_string(body, '$[0].spec.nonResourceAttributes.path')) ELSE "
+        f"{_ASKED_PATH}) ELSE "
         f"{_asked('verb')} || ' ' || {_asked('resource')} || coalesce('.' || {_asked('group', 'NULL')}, '') || "
         f"coalesce('/' || {_asked('subresource', 'NULL')}, '') || ' ' || {_asked('namespace')} END, {MAX_TEXT})",
     ),
@@ -226,7 +235,7 @@ FACTS: tuple[BodyFact, ...] = (
     BodyFact(
         "webhook_targets",
         "VARCHAR[]",
-        "Where an admission webhook sends objects: address without query, or service.",
+        "Where an admission webhook sends objects: scheme, host and port, or service.",
         _WEBHOOK,
         _texts(f"list_concat({_URL}, {_SERVICE})"),
     ),

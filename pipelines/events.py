@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipelines.body_facts import FACTS
 from pipelines.redact import REDACTED_URI
+from pipelines.tokens import masked
 
 EVENT = """{
  "auditID": "VARCHAR", "level": "VARCHAR", "stage": "VARCHAR", "verb": "VARCHAR",
@@ -59,10 +60,17 @@ class EventColumn:
     type: str
     meaning: str
     sql: str
+    masked: bool = False
+    """A client puts into it what it likes: credentials in it are masked (pipelines/tokens.py)."""
     late: bool = False
     """Read from `authorised`, what AUTHORISED makes of a reason, and not from the event."""
     differs: bool = False
     """Nearly every row has another value, so a dictionary would only take room."""
+
+    @property
+    def archived(self) -> str:
+        """SQL of the value that is archived."""
+        return masked(self.sql) if self.masked else self.sql
 
 
 ARROW: Mapping[str, pa.DataType] = {
@@ -117,20 +125,31 @@ COLUMNS: tuple[EventColumn, ...] = (
     ),
     EventColumn("impersonated_user", _TEXT, "User the caller acted as.", "e.impersonatedUser.username"),
     EventColumn("source_ips", "VARCHAR[]", "Addresses, client first; all but the last can be forged.", "e.sourceIPs"),
-    EventColumn("user_agent", _TEXT, "User agent; the client's choice.", "e.userAgent"),
+    EventColumn("user_agent", _TEXT, "User agent; the client's choice.", "e.userAgent", masked=True),
     EventColumn("api_group", _TEXT, "API group; null for the core group.", "nullif(e.objectRef.apiGroup, '')"),
-    EventColumn("resource", _TEXT, "Resource; null for a URL that is none.", "nullif(e.objectRef.resource, '')"),
-    EventColumn("subresource", _TEXT, "Subresource, such as exec or log.", "nullif(e.objectRef.subresource, '')"),
-    EventColumn("namespace", _TEXT, "Namespace; null where cluster-wide.", "nullif(e.objectRef.namespace, '')"),
-    EventColumn("name", _TEXT, "Name of the object.", "nullif(e.objectRef.name, '')"),
-    EventColumn("request_uri", _TEXT, "Path and harmless parameters; other values are redacted.", REDACTED_URI),
+    *(
+        EventColumn(name, _TEXT, meaning, f"nullif(e.objectRef.{name}, '')", masked=True)
+        for name, meaning in (
+            ("resource", "Resource; null for a URL that is none."),
+            ("subresource", "Subresource, such as exec or log."),
+            ("namespace", "Namespace; null where cluster-wide."),
+            ("name", "Name of the object."),
+        )
+    ),
+    EventColumn(
+        "request_uri",
+        _TEXT,
+        "Path, up to the first word behind a proxy, and harmless parameters; other values are redacted.",
+        REDACTED_URI,
+    ),
     EventColumn("code", "INTEGER", "HTTP status; null before the response.", "e.responseStatus.code"),
     EventColumn("decision", _TEXT, "allow or forbid.", 'e.annotations."authorization.k8s.io/decision"'),
     EventColumn(
         "reason",
         _TEXT,
-        "Why it was allowed, up to 4,096 characters.",
+        "Why it was allowed, its first 4,096 characters.",
         'left(e.annotations."authorization.k8s.io/reason", 4096)',
+        masked=True,
     ),
     EventColumn("authz_mode", _TEXT, "Authoriser that allowed it.", "nullif(authorised.mode, '')", late=True),
     EventColumn(

@@ -84,7 +84,7 @@ def reading(nights: Sequence[date] | None) -> str:
         "truncated": f"CASE WHEN {missed} THEN coalesce({truncated}, 'bodies') ELSE {truncated} END",
         "stage_ts": "stage_ts",
     }
-    columns = ", ".join(f"{sql.get(c.name, c.sql)} AS {c.name}" for c in COLUMNS if not c.late)
+    columns = ", ".join(f"{sql.get(c.name, c.archived)} AS {c.name}" for c in COLUMNS if not c.late)
     # what describes a bad line; null for the others
     bad = ", ".join(f"CASE WHEN NOT good THEN {name} END AS {name}" for name in BAD if name not in _OF_ALL)
     relation = (

@@ -14,7 +14,9 @@ from functools import cache
 from pipelines.body_facts import FACTS, reads_body
 from pipelines.compiled.words import Table, table
 from pipelines.events import COLUMNS, EventColumn
-from pipelines.redact import KEPT
+from pipelines.redact import FIELDS as FIELD_SELECTOR
+from pipelines.redact import KEPT, SELECTED
+from pipelines.redact import LABELS as LABEL_SELECTOR
 
 
 class Kind(IntEnum):
@@ -80,8 +82,15 @@ FIELDS: Mapping[str, Field] = {
 }
 """Of each column of an event where it stands."""
 
-ROOT, PARAMETERS, BODY_WORDS = 0, 62, 63
-"""Groups of words: the keys of the event, harmless parameters, words of the facts; further groups are objects' keys."""
+MASKED = frozenset(c.name for c in COLUMNS if c.masked)
+"""Columns of which credentials are masked."""
+
+ROOT, SELECTED_FIELDS, PARAMETERS, BODY_WORDS = 0, 61, 62, 63
+"""Groups of words: the keys of the event, fields of a selector, harmless parameters, words of the facts; further groups
+are objects' keys."""
+
+ANY_VALUE, LABELS_ONLY, FIELDS_ONLY = 0, 1, 2
+"""What a parameter may hold to be harmless."""
 
 _MOST_KEYS = 64
 
@@ -111,7 +120,9 @@ def keys() -> Table:
     if len(entries) > _MOST_KEYS:
         raise ValueError(f"{len(entries)} keys of an event are read; compiled code tells {_MOST_KEYS} apart")
     read = [(*key, meaning(i, *what)) for i, (key, what) in enumerate(entries.items())]
-    others = [(PARAMETERS, p, 0) for p in KEPT] + [(BODY_WORDS, w, 0) for w in body_words()]
+    parameters = dict.fromkeys(KEPT, ANY_VALUE) | {LABEL_SELECTOR: LABELS_ONLY, FIELD_SELECTOR: FIELDS_ONLY}
+    others = [(PARAMETERS, *known) for known in parameters.items()]
+    others += [(SELECTED_FIELDS, name, 0) for name in SELECTED] + [(BODY_WORDS, word, 0) for word in body_words()]
     return table([*read, *others])
 
 

@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.compiled.columns import dictionary, lists, places_for, plain
-from pipelines.compiled.fields import ALWAYS_NULL, COLUMN_OF, FIELDS, Field, Kind, keys
+from pipelines.compiled.fields import ALWAYS_NULL, COLUMN_OF, FIELDS, MASKED, Field, Kind, keys
 from pipelines.compiled.rows import AS_FOUND, NUMBERED, NUMBERED_IF_NOT_EMPTY, Found, fill
 from pipelines.compiled.scan import NOTHING
 from pipelines.events import ARROW, COLUMNS
 from pipelines.lines import HASH_BYTES, Lines, without
 from pipelines.parse import EARLY
+from pipelines.tokens import masked_texts
 
 Longs = NDArray[np.int64]
 
@@ -127,6 +128,8 @@ def _column(name: str, data: pa.Buffer, found: Found, count: int) -> pa.Array:
     if name in _UNLIKE:
         return plain(data, values)
     texts = plain(data, distinct)
+    if name in MASKED:
+        texts = masked_texts(texts)
     return dictionary(codes, _truncated(texts) if name == "truncated" else texts)
 
 

@@ -42,7 +42,7 @@ def _bodies(secret: Planted) -> Iterator[dict[str, Any]]:
     """Writes whose bodies feed facts, a secret in every other member."""
     noted = {"annotations": {"last-applied": secret("last-applied"), secret("key"): "x"}, "labels": {"a": secret("l")}}
     container = {
-        "image": "shop/cart:1",
+        "image": f"https://{secret('image-user')}:{secret('image-word')}@registry.example/shop/cart:1",
         "env": [{"name": "PASSWORD", "value": secret("env")}],
         "command": ["sh", "-c", secret("command")],
         "securityContext": {"privileged": True, "x": secret("context")},
@@ -62,14 +62,16 @@ def _bodies(secret: Planted) -> Iterator[dict[str, Any]]:
     asked = {"verb": "create", "resource": "serviceaccounts", "subresource": "token"}
     yield asked | {"body": token, "responseObject": token}
     yield asked | {"body": {"spec": {"expirationSeconds": secret("seconds")}}}
-    hook = {
-        "clientConfig": {
-            "url": f"https://{secret('user')}:{secret('word')}@hook.example/p?k={secret('k')}#{secret('f')}",
-            "caBundle": secret("bundle"),
-        }
-    }
+    addresses = [
+        f"https://{secret('user')}:{secret('word')}@hook.example/p?k={secret('k')}#{secret('f')}",
+        f"https://user:pa/{secret('behind-a-slash')}@hook.example/p",
+        f"https://hooks.example/services/T0/B0/{secret('path')}",
+        f"https://hooks.example/services/{secret('path')}@x",
+        f"user:{secret('no-scheme')}@hook.example",
+    ]
+    hooks = [{"clientConfig": {"url": url, "caBundle": secret("bundle")}} for url in addresses]
     group = "admissionregistration.k8s.io"
-    yield {"verb": "create", "resource": "mutatingwebhookconfigurations", "group": group, "body": {"webhooks": [hook]}}
+    yield {"verb": "create", "resource": "mutatingwebhookconfigurations", "group": group, "body": {"webhooks": hooks}}
     auth = {"data": {"mapRoles": f"- rolearn: arn:aws:iam::111122223333:role/r\n  note: {secret('map')}"}}
     yield {"verb": "update", "resource": "configmaps", "namespace": "kube-system", "name": "aws-auth", "body": auth}
     rbac = {"verb": "create", "group": "rbac.authorization.k8s.io"}
@@ -78,6 +80,9 @@ def _bodies(secret: Planted) -> Iterator[dict[str, Any]]:
     yield rbac | {"resource": "rolebindings", "body": bound | {"metadata": {"name": secret("metadata")}}}
     review = {"spec": {"resourceAttributes": {"verb": "get"}, "user": secret("review"), "extra": {"a": [secret("e")]}}}
     yield {"verb": "create", "resource": "subjectaccessreviews", "group": "authorization.k8s.io", "body": review}
+    for path in (f"/x?token={secret('asked')}", f"/x;{secret('asked')}", f"/x%3ftoken={secret('asked')}"):
+        url = {"spec": {"nonResourceAttributes": {"verb": "get", "path": path}}}
+        yield {"verb": "create", "resource": "subjectaccessreviews", "group": "authorization.k8s.io", "body": url}
 
 
 def _fields(secret: Planted) -> Iterator[dict[str, Any]]:
@@ -99,6 +104,11 @@ def _fields(secret: Planted) -> Iterator[dict[str, Any]]:
     }
     yield {"responseStatus": failed}
     yield {"objectRef": {"resource": "pods", "name": "cart", "uid": secret("ref"), "resourceVersion": secret("rv")}}
+    for text in (f"Authorization: Bearer {secret('bearer')}", f"basic\t{secret('basic')}", _token(secret, "agent")):
+        yield {"agent": f"curl/8 {text}"}
+        yield {"annotations": {"authorization.k8s.io/reason": f"webhook: {text}"}}
+    for member in ("resource", "subresource", "namespace", "name"):
+        yield {"objectRef": {"resource": "pods", member: _token(secret, member)}}
 
 
 _PARAMETERS = (
@@ -121,6 +131,23 @@ def _uris(secret: Planted) -> Iterator[dict[str, Any]]:
     yield run | {"uri": f"{path}/cart/exec?container=c&{shell}&stdin=true"}
     yield run | {"uri": f"{path}/cart/exec?command=env%20TOKEN%3D{secret('one-word')}%20sh"}
     yield run | {"uri": f"{path}/cart/exec?stdin=true&command=mysql&command=-p{secret('mysql')}"}
+    yield run | {"uri": f"{path}/cart/exec?command={_token(secret, 'program')}"}
+    yield {"uri": f"{path}/{_token(secret, 'path')}"}
+    yield {"uri": f"{path}?container={_token(secret, 'container')}"}
+    for cut in (";", "#", "%3B", "%3f", "%253F", "%23"):
+        yield {"uri": f"{path}/cart{cut}token={secret('behind-a-path')}"}
+    for proxy in ("/api/v1/namespaces/shop/services/b/proxy", "/api/v1/nodes/b/proxy", "/api/v1/proxy"):
+        yield {"uri": f"{proxy}/{secret('proxied')}/{secret('proxied')}"}
+        yield {"uri": f"{proxy}/reset/{secret('proxied')}?limit={secret('kept-elsewhere')}"}
+        yield {"uri": f"{proxy}%2Freset%2f{secret('proxied')}"}
+        yield {"uri": f"{proxy}?command={secret('program')}"}
+    for selector in ("data.token%3D", "password=", "metadata.name!=x%2Cdata.a%3d", "a%20in%20%28b%2C", "a in (b,"):
+        yield {"uri": f"{path}?fieldSelector={selector}{secret('field')}&labelSelector={selector}{secret('label')}%29"}
+
+
+def _token(secret: Planted, place: str) -> str:
+    """A JSON Web Token."""
+    return f"eyJhbGciOiJSUzI1NiJ9.eyJ{secret(place)}.{secret('signature')}"
 
 
 def _damaged(secret: Planted) -> Iterator[bytes]:

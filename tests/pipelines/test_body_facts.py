@@ -131,7 +131,7 @@ EXAMPLES = {
                 *hook(url="https://e/x")["webhooks"],
             ]
         },
-        ["https://e/x", "service/kube-system/w"],
+        ["https://e", "service/kube-system/w"],
         hook(service=None),
         [],
     ),
@@ -301,7 +301,7 @@ ADMIN = {"kind": "User", "name": "eve"}
             WEBHOOK | {"verb": "patch"},
             {"path": "/webhooks/0/clientConfig/url", "value": "https://evil/x"},
             "webhook_targets",
-            ["https://evil/x"],
+            ["https://evil"],
         ),
     ],
     ids=lambda v: v["path"] if isinstance(v, dict) and "path" in v else None,
@@ -331,17 +331,56 @@ def test_text_and_labels_that_look_like_settings_set_no_fact(facts: Facts) -> No
 @pytest.mark.parametrize(
     ("url", "kept"),
     [
-        ("https://hooks.example.com/validate", "https://hooks.example.com/validate"),
-        ("https://eve:hunter2@hooks.example.com/validate", "https://hooks.example.com/validate"),
-        ("https://eve:hunt@er2@hooks.example.com/validate", "https://hooks.example.com/validate"),
-        ("https://hooks.example.com/validate?token=hunter2#x", "https://hooks.example.com/validate"),
-        ("https://hooks.example.com:8443/v?to=a@b", "https://hooks.example.com:8443/v"),
-        ("HTTPS://eve:hunter2@hooks.example.com/", "HTTPS://hooks.example.com/"),
-        ("hunter2", ""),
+        ("https://hooks.example.com", "https://hooks.example.com"),
+        ("https://hooks.example.com/services/T0/B0/hunter2", "https://hooks.example.com"),
+        ("https://eve:hunter2@hooks.example.com/validate", "https://hooks.example.com"),
+        ("https://eve:hunt@er2@hooks.example.com/validate", "https://hooks.example.com"),
+        ("https://eve:hunt/er2@hooks.example.com/validate", "https://hooks.example.com"),
+        ("https://hooks.example.com?token=hunter2#x", "https://hooks.example.com"),
+        ("https://hooks.example.com:8443/v?to=a@b", "https://hooks.example.com:8443"),
+        ("HTTPS://eve:hunter2@hooks.example.com/", "HTTPS://hooks.example.com"),
+        ("https://eve:hunter2@[fd00::7]:8443/v", "https://[fd00::7]:8443"),
+        # the API server calls the host before the first slash
+        ("https://evil.example/v@hooks.example.com", "https://evil.example"),
     ],
 )
-def test_an_address_of_a_webhook_loses_user_and_query(facts: Facts, url: str, kept: str) -> None:
+def test_of_the_address_of_a_webhook_scheme_host_and_port_stay(facts: Facts, url: str, kept: str) -> None:
     assert facts(hook(url=url), **WEBHOOK) == {"webhook_targets": [kept]}
+
+
+@pytest.mark.parametrize("url", ["hunter2", "", "eve:hunter2@hooks.example.com", "https://", "https://eve:hunter2 @ x"])
+def test_what_is_no_address_is_no_target(facts: Facts, url: str) -> None:
+    assert facts(hook(url=url), **WEBHOOK) == {"webhook_targets": []}
+
+
+@pytest.mark.parametrize(
+    ("image", "kept"),
+    [
+        ("registry.example:5000/shop/cart:1", "registry.example:5000/shop/cart:1"),
+        ("https://eve:hunter2@registry.example/cart:1", "registry.example/cart:1"),
+        ("eve:hunt@er2@registry.example/cart:1", "registry.example/cart:1"),
+        ("registry.example/cart:1@sha256:0a1b", "registry.example/cart:1@sha256:0a1b"),
+        ("oci://eve:hunter2@registry.example/cart@sha256:0a1b", "registry.example/cart@sha256:0a1b"),
+    ],
+)
+def test_an_image_loses_scheme_and_user(facts: Facts, image: str, kept: str) -> None:
+    assert facts(pod(containers=[{"image": image}]), **POD)["images"] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/x?token=hunter2", "/x?REDACTED"),
+        ("/x;hunter2", "/x;REDACTED"),
+        ("/x#hunter2", "/x#REDACTED"),
+        ("/x%3ftoken=hunter2", "/x%3fREDACTED"),
+        ("/api/v1/nodes/n/proxy/run/hunter2", "/api/v1/nodes/n/proxy/run/REDACTED"),
+        ("/x/eyJhbGciOiJSUzI1NiJ9.hunter2", "/x/REDACTED"),
+    ],
+)
+def test_the_path_that_a_review_asks_about_is_redacted(facts: Facts, path: str, kept: str) -> None:
+    spec = {"spec": {"nonResourceAttributes": {"verb": "get", "path": path}}}
+    assert facts(spec, **REVIEW) == {"asked_permission": f"get {kept}"}
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,9 @@ INSERTED = st.one_of(
             b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf0\x9f\x98\x80", b"\xe2\x98\x83", b"\\u0041",
             b"\\ud83d\\ude00", b"\\ud800", b"\\u0000", b"\\u00e9", b"\\u2603", b"\\n", b"\\/", b"\\x", b"1e999", b"-0",
             b"00", b"1.", b".5", b"1e5", b"-", b"+1", b"NaN", b"Infinity", b"null", b"true", b"nul", b"//", b"/**/",
-            b"'", b"?", b"&", b";", b"\\u003f", b"\\u0026", b"=", b"?token=1", b"&limit=7", b"9" * 50, b"\xef\xbb\xbf",
+            b"'", b"?", b"&", b";", b"\\u003f", b"\\u0026", b"=", b"?token=1", b"&limit=7", b"/proxy", b"#", b"%3f",
+            b"eyJhbGciOiJS", b"Bearer ", b"basic+", b"&labelSelector=a", b"&fieldSelector=metadata.name%3D", b"%2C",
+            b"9" * 50, b"\xef\xbb\xbf",
         ]
     ),
 )  # fmt: skip
@@ -243,6 +245,10 @@ LEFT = {
     "a long reason": line(event(annotations={"authorization.k8s.io/reason": "x" * 4097})),
     "a body with facts": line(event(verb="create", resource="pods", body={"spec": {}})),
     "a secret in the URI": line(event(uri="/api?token=abc")),
+    "a secret in the path": line(event(uri="/api;abc")),
+    "a secret behind a proxy": line(event(uri="/api/v1/nodes/n/proxy/run/abc")),
+    "a token in the URI": line(event(uri="/api/eyJhbGciOiJS")),
+    "a label's value": line(event(uri="/api?labelSelector=a%3Db")),
     "no id": line({k: v for k, v in RICH.items() if k != "auditID"}),
     "no time": line({k: v for k, v in RICH.items() if k != "stageTimestamp"}),
     "a day that is none": line(event() | {"stageTimestamp": "2026-02-30T00:00:00Z"}),
@@ -276,6 +282,11 @@ TAKEN = {
     "whole seconds": line(event() | {"stageTimestamp": "2024-02-29T23:59:59Z"}),
     "a long text": line(event(agent="x" * 100_000)),
     "a large number": with_member(b'"x":1' + b"0" * 30),
+    "an agent with a token": line(event(agent="curl/8 Authorization: Bearer abc")),
+    "a reason with a token": line(event(annotations={"authorization.k8s.io/reason": "hook: basic abc"})),
+    "a name that is a token": line(event(name="eyJhbGciOiJS.eyJzdWIi.c2ln", uri="/api")),
+    "selectors": line(event(uri="/api?fieldSelector=metadata.name%3Da&labelSelector=%21b")),
+    "a word behind a proxy": line(event(uri="/api/v1/nodes/n/proxy/metrics")),
 }
 
 

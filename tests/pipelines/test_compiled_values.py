@@ -154,11 +154,13 @@ def test_a_time_that_is_none_is_not_read(text: str) -> None:
 
 PIECES = st.sampled_from(
     ["/api", "/v1", "?", "&", "=", ";", "limit", "watch", "true", "token", "command", "labelSelector", "a%3Db", "<",
-     "é", "\\", '"', "\n", "1", "", "limit=5", "&watch=true"]
+     "é", "\\", '"', "\n", "1", "", "limit=5", "&watch=true", "/api/v1/nodes/n/proxy", "/metrics", "/", "#", "%3f",
+     "%2C", "%21", "!", ",", "&labelSelector=", "&fieldSelector=", "metadata.name%3D", "status.phase!=", "%2F", "%",
+     "%2", "eyJ", "eyJhbGciOiJS", ".", "%3A", ":", "-_"]
 )  # fmt: skip
 
 
-@settings(ANY_TIME, max_examples=400)
+@settings(ANY_TIME, max_examples=1000)
 @given(uri=st.lists(PIECES, max_size=8).map("".join), spelling=st.integers(0, 2))
 def test_a_uri_that_is_called_harmless_is_one_that_redaction_leaves_alone(uri: str, spelling: int) -> None:
     written = json.dumps(uri)[1:-1]
@@ -173,7 +175,16 @@ def test_a_uri_that_is_called_harmless_is_one_that_redaction_leaves_alone(uri: s
         assert redacted == uri
 
 
-@pytest.mark.parametrize("uri", ["/a", "/a?", "/a?limit=5", r"/a?limit\u003d5\u0026watch=true&", "/a?&&force&timeout="])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/a", "/a?", "/a?limit=5", r"/a?limit\u003d5\u0026watch=true&", "/a?&&force&timeout=",
+        r"/a?fieldSelector=metadata.name%3Da.b-c\u0026limit=5",
+        "/a?fieldSelector=status.phase%21%3DFailed%2Cspec.nodeName=",
+        "/a?labelSelector=%21a%2Fb%2C%21c,d", "/a?labelSelector&fieldSelector=", "/api/v1/nodes/n/proxy/metrics",
+        "/api/v1/nodes/n/proxy/", "/api/v1/nodes/n/proxy",
+    ],
+)  # fmt: skip
 def test_an_everyday_uri_is_called_harmless(uri: str) -> None:
     held = np.frombuffer(uri.encode(), np.uint8)
     end = held.ctypes.data + len(uri)
