@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import click
 from rich.table import Table
 
 from pipelines.arguments import cluster_name, nights
+from pipelines.backtest.command import run_evaluate
 from pipelines.config import FLAGS, Config, describe
 from pipelines.config_load import load
 from pipelines.endings import NAME, endable, explained, mend_streams
@@ -20,7 +21,7 @@ from pipelines.jobs import Job, archive_of, each, opened, say
 from pipelines.nightly import passed_over, refuse_empty, run_all, run_export, run_features, run_report, run_score
 from pipelines.progress import complain, shown
 from pipelines.report.sentences import counted, coverage_line, notices, run_line
-from pipelines.report.terminal import ranking_table
+from pipelines.report.terminal import backtest_tables, ranking_table
 from pipelines.report.text import shown_name
 from pipelines.stages.check import check
 from pipelines.stages.findings import lines, refuse
@@ -32,12 +33,13 @@ _EARLIEST = "1970-01-01"
 _Command = Callable[..., None]
 
 
-def _options(*, source: bool = False, forest: bool = False) -> Callable[[_Command], _Command]:
+def _options(*, source: bool = False, forest: bool = False, span: bool = True) -> Callable[[_Command], _Command]:
     """The options of a command; those of the configuration are made from their declarations.
 
     Args:
         source: does it read a source?
         forest: does it grow a forest?
+        span: can it be asked for several nights by their first and last?
     """
     plain: dict[str, dict[str, Any]] = {
         "--cluster": {"help": "Name of the cluster (default: every cluster of the file of options)."},
@@ -50,6 +52,8 @@ def _options(*, source: bool = False, forest: bool = False) -> Callable[[_Comman
     }
     if not source:
         del plain["--source"]
+    if not span:
+        del plain["--from"], plain["--to"]
     if forest:
         for flag, option in FLAGS.items():
             said = describe(option)
@@ -193,6 +197,27 @@ def _report(job: Job) -> None:
     for night in job.run.nights:
         made = run_report(job.archive, night, job.run, job.progress)
         job.say(f"{night}  {job.archive.store.url}/{made.html}")
+
+
+@cli.command()
+@_options(forest=True, span=False)
+@click.option("--nights", type=click.IntRange(1, 365), default=7, show_default=True, help="Archived nights to act in.")
+@click.option("--per-kind", type=click.IntRange(1, 100), default=4, show_default=True, help="Cases a kind and night.")
+@click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Of stdout.")
+def evaluate(**given: Any) -> None:
+    """Back-test the ranking: act known attacks out in copies of the last nights up to --date, and rank them.
+
+    \b
+    Example: auditforest evaluate --cluster prod-usw2 --archive build/demo --date 2026-09-15 --nights 1 --per-kind 2
+    """
+    if given["format"] == "json" and given["cluster"] is None:
+        raise ConfigError("--format json without --cluster: one document is of one cluster; pass --cluster")
+    each("evaluate", given | {"from": None, "to": None}, lambda job: _evaluate(job, given))
+
+
+def _evaluate(job: Job, given: Mapping[str, Any]) -> None:
+    found = run_evaluate(job.archive, job.engine, given["nights"], given["per_kind"], job.config, job.run, job.progress)
+    job.say(*(found.to_json().splitlines() if given["format"] == "json" else backtest_tables(found)))
 
 
 @cli.group("archive", no_args_is_help=False)

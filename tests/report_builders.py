@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
 
+from pipelines.report.backtest import BackTest, Group, NotPossible
 from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
 
 HOSTILE = {
@@ -181,3 +182,32 @@ def bare(rank: int = 1) -> RankedPrincipal:
         if field.name in ("rank_lo", "rank_hi", "aws_score", "one_in", "first_seen")
     }
     return ranked(rank, **empty, reasons=(), evidence=(), history_nights=0)
+
+
+def backtest(**changes: Any) -> BackTest:
+    """Two kinds, two cases each, by a person and a workload, on one night."""
+    shells, listing = [0, 0], [2, 3]
+    return BackTest(
+        **{
+            "cluster": "prod",
+            "date": "2026-09-15",
+            "generation": 1,
+            "nights": ("2026-09-15",),
+            "per_kind": 2,
+            "seed": 0,
+            "trees": 300,
+            "version": "0.1.0",
+            "attacks": Group.of(shells + listing),
+            "names_for_90_percent": 4,
+            "kinds": (
+                Group.of(listing, "quiet-listing", None, "T1613", "What a cluster holds, listed."),
+                Group.of(shells, "shells", None, "T1609", "Shells in pods."),
+            ),
+            "types": (Group.of([0, 2], None, "person"), Group.of([0, 3], None, "workload")),
+            "cells": (Group.of([0], "shells", "person", "T1609", "Shells in pods."),),
+            "innocents": (Group.of([7], "busy-day", None, None, "Three times its usual requests."),),
+            "not_possible": (NotPossible("new-release", "person", 1, "nobody deploys"),),
+            "notices": ("2026-09-15 has 9 principals: hardly anybody can stand above anybody",),
+        }
+        | changes
+    )

@@ -88,7 +88,9 @@ def draw(kind: Kind, number: int, judged: date, cast: Cast, seed: str) -> list[C
     """
     turn = judged.toordinal() * number
     types = [kind.actors[(turn + i) % len(kind.actors)] for i in range(number)]
-    return [_case(kind, type_, judged, cast, f"{seed} {judged} {kind.name} {i}") for i, type_ in enumerate(types)]
+    return [
+        _case(kind, type_, judged, cast, f"{seed} {judged} {kind.name} {type_} {i}") for i, type_ in enumerate(types)
+    ]
 
 
 def _case(kind: Kind, acting: str, judged: date, cast: Cast, seed: str) -> Case | Impossible:

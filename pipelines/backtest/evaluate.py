@@ -5,7 +5,7 @@ Nothing is ever written to the archive; each night's events are read once."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import duckdb
@@ -53,6 +53,8 @@ class Evaluated:
     notices: list[str] = field(default_factory=list)
     history_nights: dict[date, int] = field(default_factory=dict)
     """Of each judged night, the earlier nights that it was judged by."""
+    principals: dict[date, int] = field(default_factory=dict)
+    """Of each judged night, its real principals."""
 
 
 @dataclass
@@ -99,6 +101,7 @@ def evaluate(
             found.impossible += [case for case in drawn if isinstance(case, Impossible)]
             running = _acted(real, cast, running, past, asked, found)
         if night in asked.nights:
+            found.principals[night] = real.days.num_rows
             found.history_nights[night] = len(past.nights)
             found.notices += [notice for notice in past.notices if notice not in found.notices]
     return found
@@ -147,14 +150,31 @@ def _acted(
     judged = standings(
         real, [changes[i] for i in final], [pasts[i] for i in final], before, asked.config.forest, guilty
     )
-    found.outcomes += [Outcome(acting[i].case, standing) for i, standing in zip(final, judged, strict=True)]
+    for i, standing in zip(final, judged, strict=True):
+        _ended(acting[i].case, standing, found)
     return [run for run in acting if run.case.night != cast.night]
+
+
+def _ended(case: Case, standing: Standing, found: Evaluated) -> None:
+    if standing.others:
+        found.outcomes.append(Outcome(case, standing))
+    else:
+        reason = "the night has no innocent principal beside the actor"
+        found.impossible.append(Impossible(case.kind.name, case.type, case.night, reason))
 
 
 def _own_past(past: History, run: _Running) -> pa.Table | None:
     """The history with the case's earlier nights in it."""
-    tables = []
-    for earlier in past.nights:
-        plain = earlier.days.table.replace_schema_metadata(None)
-        tables.append(run.days.get(earlier.night, plain))
-    return pa.concat_tables(tables, promote_options="default") if tables else None
+    nights = [
+        replace(n, days=replace(n.days, table=_like(n.days.table.schema, run.days[n.night])))
+        if n.night in run.days
+        else n
+        for n in past.nights
+    ]
+    return History(tuple(nights), ()).days
+
+
+def _like(schema: pa.Schema, table: pa.Table) -> pa.Table:
+    """The table's columns in a schema's order; null where it lacks one."""
+    columns = [table[f.name] if f.name in table.schema.names else pa.nulls(len(table), f.type) for f in schema]
+    return pa.table(columns, schema=schema)

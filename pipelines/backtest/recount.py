@@ -106,7 +106,8 @@ def _items(engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, 
     """`items`, `past_items` and `new_items` of all cases, the items tagged; and `moved`: others whose news change."""
     begun = engine.sql("SELECT * FROM items SEMI JOIN new_items USING (principal, kind, item)").to_arrow_table()
     other.register("begun", begun)
-    other.register("past", engine.sql("SELECT DISTINCT * FROM past_items").to_arrow_table())
+    columns = ", ".join(ITEM)
+    other.register("past", engine.sql(f"SELECT DISTINCT {columns} FROM past_items").to_arrow_table())
     learnt = [table.append_column("tag", pa.array([_tag(case)] * len(table))) for case, table in known.items()]
     none = pa.table({name: pa.array([], pa.string()) for name in (*ITEM, "tag")})
     other.register("learnt", pa.concat_tables([none, *learnt]))
@@ -133,13 +134,15 @@ def _items(engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, 
 
 
 def _novelty(other: duckdb.DuckDBPyConnection) -> None:
-    """`new_items` out of `items`, against the part of the history that speaks of them."""
+    """`new_items` out of `items`, against what the history says of them and of who has them."""
     other.execute(
         "CREATE OR REPLACE TEMP TABLE past_items AS "
-        f"WITH asked AS (SELECT DISTINCT left(item, {_WIDTH}) AS tag, kind, item[{_WIDTH + 1}:] AS item FROM items) "
-        "SELECT p.* REPLACE (a.tag || p.principal AS principal, a.tag || p.item AS item) "
-        "FROM past AS p JOIN asked AS a USING (kind, item) UNION ALL BY NAME "
-        "SELECT tag || principal AS principal, type, kind, tag || item AS item FROM learnt"
+        f"WITH named AS (SELECT DISTINCT left(item, {_WIDTH}) AS tag, kind, item[{_WIDTH + 1}:] AS item FROM items), "
+        f"present AS (SELECT DISTINCT left(item, {_WIDTH}) AS tag, principal[{_WIDTH + 1}:] AS principal FROM items) "
+        "SELECT tag || principal AS principal, type, kind, tag || item AS item FROM ("
+        "SELECT tag, principal, type, kind, item FROM past JOIN named USING (kind, item) "
+        "UNION SELECT tag, principal, type, kind, item FROM past JOIN present USING (principal) "
+        "UNION SELECT tag, principal, type, kind, item FROM learnt)"
     )
     other.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
 

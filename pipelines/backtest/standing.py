@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from features.counts import Floats, learnt
 from features.days import blind, blinded
 from features.history import surprises
 from features.matrix import counts_of, rows_of, with_surprises
@@ -20,8 +20,6 @@ from pipelines.backtest.recount import Changed, Night
 from pipelines.config import ForestConfig
 from pipelines.stages.features import NO_PAST
 from pipelines.stages.judge import judge
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,8 @@ class Standing:
     rank: int
     of: int
     above: int
+    others: int
+    """Innocents of the night, above or below."""
 
 
 def standings(
@@ -50,7 +50,7 @@ def standings(
         guilty: principals that are counted neither as above nor below: labelled attackers.
     """
     unseen = blind(night.shown)
-    plain = past is not None and not np.isnan(counts_of(past).values).all(axis=0).any()
+    plain = past is not None and not np.isnan(learnt(counts_of(past)).values).all(axis=0).any()
     together = [i for i, c in enumerate(changes) if plain and pasts[i] is past and c.blind == unseen]
     found: dict[int, Standing] = {}
     if together:
@@ -104,5 +104,6 @@ def _together(
 def _standing(scores: Mapping[str, float], acting: Collection[str], guilty: Collection[str]) -> Standing:
     best = max(sorted(acting), key=lambda name: scores[name])
     higher = [name for name, score in scores.items() if score > scores[best]]
-    above = sum(name not in acting and name not in guilty for name in higher)
-    return Standing(best, scores[best], len(higher) + 1, len(scores), above)
+    innocent = {name for name in scores if name not in acting and name not in guilty}
+    above = sum(name in innocent for name in higher)
+    return Standing(best, scores[best], len(higher) + 1, len(scores), above, len(innocent))

@@ -12,6 +12,7 @@ from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from pipelines.report.backtest import LIMITS, BackTest, headline, percent
 from pipelines.report.columns import COLUMNS, Cell, Column, utc
 from pipelines.report.model import Evidence, Night, RankedPrincipal, Reason
 from pipelines.report.sentences import (
@@ -55,8 +56,8 @@ class _Card:
     more_usernames: int
 
 
-def report_html(night: Night) -> str:
-    """The whole page; the same night gives the same text."""
+def report_html(night: Night, backtest: BackTest | None = None) -> str:
+    """The whole page; the same night and back-test give the same text."""
     style = _resource("report.css")
     return _template().render(
         night=night,
@@ -70,6 +71,8 @@ def report_html(night: Night) -> str:
         figures=[column for column in COLUMNS if column.figure],
         columns=COLUMNS,
         score_sentence=SCORE,
+        backtest=backtest,
+        limits=LIMITS,
     )
 
 
@@ -98,7 +101,15 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        clip=clip, counted=counted, figure=figure, name=shown_name, time=_time, utc=utc, visible=visible
+        clip=clip,
+        counted=counted,
+        figure=figure,
+        headline=headline,
+        name=shown_name,
+        percent=percent,
+        time=_time,
+        utc=utc,
+        visible=visible,
     )
     environment.globals.update(name_width=_NAME, id_width=_SHORT_NAME, note_width=_NOTE)
     return environment.get_template("report.html.jinja")

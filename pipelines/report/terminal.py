@@ -3,9 +3,12 @@
 Tested in tests/report/test_terminal.py.
 """
 
+from collections.abc import Iterator, Sequence
+
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.report.backtest import LIMITS, BackTest, Group, headline, percent
 from pipelines.report.model import Night
 from pipelines.report.sentences import NOTHING, counted, figure, reason_sentence
 from pipelines.report.text import clip, shown_name, visible
@@ -32,6 +35,28 @@ def ranking_table(night: Night, top: int = 10) -> Table:
         reason = reason_sentence(row.reasons[0]) if row.reasons else NOTHING
         cells = (figure(row.rank), shown_name(row.principal, _NAME), clip(row.type, _NAME), figure(row.score))
         table.add_row(*map(_text, (*cells, figure(row.requests), clip(reason, _REASON))))
+    return table
+
+
+def backtest_tables(found: BackTest) -> Iterator[str | Table]:
+    """The back-test: kinds, the weakest first, types of principals, innocent kinds, and what could not be."""
+    yield from found.notices
+    yield f"{clip(found.cluster, _NAME)}, {counted(len(found.nights), 'nights')} to {found.date}: {headline(found)}"
+    yield _shares("Attack", found.kinds)
+    yield _shares("Acted by", found.types)
+    yield _shares("Innocent surprise (should stay low)", found.innocents)
+    for failed in found.not_possible:
+        cases = counted(failed.cases, "cases")
+        yield f"not possible: {failed.kind} by a principal of type {failed.type}, {cases}: {failed.reason}"
+
+
+def _shares(title: str, groups: Sequence[Group]) -> Table:
+    limits = ("none above", *(f"at most {most}" for most in LIMITS[1:]))
+    table = Table(title, "ATT&CK", "Cases", *limits)
+    for group in groups:
+        name = group.kind or group.type or NOTHING
+        cells = (name, group.mitre or NOTHING, figure(group.cases), *map(percent, group.within))
+        table.add_row(*map(_text, cells))
     return table
 
 

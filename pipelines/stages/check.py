@@ -32,7 +32,7 @@ _OBJECTS: Mapping[str, str] = {
     EVENTS: _APPENDED,
     QUARANTINE: _APPENDED,
     **{table: rf"{table}\.parquet" for table in (ITEMS, PRINCIPAL_DAYS, RANKING)},
-    REPORTS: r"ranking\.csv|ranking\.json|report\.html",
+    REPORTS: r"ranking\.csv|ranking\.json|report\.html|backtest\.json",
 }
 """What a night's folder of each table may hold."""
 

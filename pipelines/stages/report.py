@@ -11,6 +11,7 @@ from features.catalogue import feature
 from pipelines.archive import RANKING, Archive, Derived
 from pipelines.commits import folder, gaps
 from pipelines.errors import OrderError
+from pipelines.report.backtest import BackTest
 from pipelines.report.html import report_html
 from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
 from pipelines.report.ranking_json import ranking_json
@@ -18,6 +19,7 @@ from pipelines.report.table_csv import ranking_csv
 from pipelines.stages.features import events_of, typed
 
 REPORTS = "reports"
+BACKTEST = "backtest.json"
 _LAST = "ranking.json"
 
 
@@ -51,12 +53,28 @@ def report(archive: Archive, night: date) -> Published:
     to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),
-        "report.html": report_html(said),
+        "report.html": report_html(said, _backtest(archive, f"{to}/{BACKTEST}")),
         # the last, for its generation tells whether the report is whole
         _LAST: ranking_json(said),
     }
     files = {name: archive.publish(f"{to}/{name}", body.encode()) for name, body in bodies.items()}
     return Published(said, f"{to}/report.html", files)
+
+
+def _backtest(archive: Archive, where: str) -> BackTest | None:
+    """The back-test that ends with the night, if there was one.
+
+    Raises:
+        OrderError: it was stored by a version this one cannot read, or is damaged.
+    """
+    body = archive.store.get(where)
+    try:
+        return None if body is None else BackTest.from_json(body)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise OrderError(
+            f"{archive.store.url}/{where}: no back-test that this version reads ({type(error).__name__}); "
+            "run 'auditforest evaluate' again, or remove the object"
+        ) from error
 
 
 def reported(archive: Archive, night: date) -> int | None:

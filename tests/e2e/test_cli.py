@@ -23,8 +23,11 @@ from pipelines.errors import BUG, ENDINGS, Exit
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "audit-prod-usw2-2026-09-15.ndjson.zst"
 COMMANDS = ("nightly", "export", "features", "score", "report")
+LOOKING_BACK = "evaluate"
+"""The command that works on the nights before a date."""
+
 READING = ("nightly", "export")
-GROWING = ("nightly", "score")
+GROWING = ("nightly", "score", LOOKING_BACK)
 """Commands that read a source, and those that grow a forest."""
 
 
@@ -34,7 +37,7 @@ def examples(of: Ended) -> list[str]:
 
 
 def test_these_are_all_commands() -> None:
-    assert set(cli.commands) == {*COMMANDS, "archive"}
+    assert set(cli.commands) == {*COMMANDS, LOOKING_BACK, "archive"}
 
 
 def test_the_groups_help_shows_every_exit_code_and_an_example() -> None:
@@ -47,7 +50,7 @@ def test_the_groups_help_shows_every_exit_code_and_an_example() -> None:
     assert all(command in ended.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, LOOKING_BACK])
 def test_help_shows_an_example_and_every_option_with_its_default(command: str) -> None:
     ended = auditforest(command, "-h")
     said = " ".join(ended.out.split())
@@ -57,8 +60,10 @@ def test_help_shows_an_example_and_every_option_with_its_default(command: str) -
         assert (f" {flag} " in said) == (command in GROWING)
         told = f"{describe(option).description} (default: {describe(option).default})"
         assert (told in said) == (command in GROWING)
-    for flag in ("--cluster", "--archive", "--date", "--from", "--to", "--config"):
+    for flag in ("--cluster", "--archive", "--date", "--config"):
         assert f" {flag} " in said
+    for flag in ("--from", "--to"):
+        assert (f" {flag} " in said) == (command != LOOKING_BACK)
     assert (" --source " in said) == (command in READING)
     first = (cli.commands[command].help or "").splitlines()[0]
     assert first.endswith(".")
@@ -79,15 +84,15 @@ def test_the_examples_of_the_help_run_as_they_stand(tmp_path: Path, monkeypatch:
     (tmp_path / "data" / "sample").mkdir(parents=True)
     (tmp_path / "data" / "sample" / SAMPLE.name).symlink_to(SAMPLE)
     monkeypatch.chdir(tmp_path)
-    asked = [auditforest("--help"), *(auditforest(command, "--help") for command in COMMANDS)]
+    asked = [auditforest("--help"), *(auditforest(command, "--help") for command in (*COMMANDS, LOOKING_BACK))]
     shown = list(dict.fromkeys(example for ended in asked for example in examples(ended)))
-    assert [words.split()[1] for words in shown] == list(COMMANDS)
+    assert [words.split()[1] for words in shown] == [*COMMANDS, LOOKING_BACK]
     for example in shown:
         words = shlex.split(example)[1:]
         ended = auditforest(*words, *(FEW_TREES if words[0] in GROWING else ()))
         assert (ended.code, ended.complaints) == (0, []), example
         assert ended.out, example
-    assert [record["exit_code"] for record in records(tmp_path / "build" / "demo")] == [0] * len(COMMANDS)
+    assert [record["exit_code"] for record in records(tmp_path / "build" / "demo")] == [0] * len(shown)
 
 
 @pytest.mark.parametrize("arguments", [(), ("nightly",)], ids=["group", "nightly"])

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report_builders import HOSTILE, bare, coverage, evidence, night, night_of, ranked, reason
+from report_builders import HOSTILE, backtest, bare, coverage, evidence, night, night_of, ranked, reason
 
 from pipelines.report.html import IN_FULL, report_html
 from pipelines.report.text import visible
@@ -169,6 +169,19 @@ def test_times_and_shares_that_are_not_known_are_left_out():
 
 def test_a_night_with_nobody_says_so():
     assert "Nobody to rank" in report_html(night(ranked=()))
+
+
+def test_a_back_test_is_a_section_of_its_own():
+    plain, page = CALM, Page(report_html(night_of("calm"), backtest()))
+    assert "What a back-test found" in page.text
+    assert "What a back-test found" not in plain.text
+    rows = [line for line in page.text.splitlines() if line.startswith(("quiet-listing", "shells", "busy-day"))]
+    assert rows == [
+        "quiet-listingT161320 % (0 to 66)50 % (9 to 91)100 % (34 to 100)100 % (34 to 100)",
+        "shellsT16092100 % (34 to 100)100 % (34 to 100)100 % (34 to 100)100 % (34 to 100)",
+        f"busy-day{DASH}10 % (0 to 79)0 % (0 to 79)0 % (0 to 79)100 % (21 to 100)",
+    ]
+    assert "new-release by a principal of type person (nobody deploys)" in page.text
 
 
 def test_every_table_head_has_its_scope_and_the_page_its_language():
