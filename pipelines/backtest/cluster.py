@@ -19,7 +19,7 @@ _MOST = 500
 """Names kept of one sort."""
 
 _DEEDS = 60
-_HABITS = 5
+_FACES = 5
 
 IDENTITY = (
     "username", "uid", "groups", "iam_role_arn", "session_name", "access_key_id", "pod_name", "credential_id",
@@ -64,14 +64,22 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Face:
+    """One way in which a principal shows itself: columns of IDENTITY, and from where by what."""
+
+    identity: Mapping[str, Any]
+    addresses: tuple[str, ...]
+    agent: str | None
+
+
+@dataclass(frozen=True)
 class Actor:
     """A principal as its own events show it."""
 
     principal: str
     type: str
-    identities: tuple[Mapping[str, Any], ...]
-    habits: tuple[tuple[tuple[str, ...], str | None], ...]
-    """(source_ips, user_agent), the most used first."""
+    faces: tuple[Face, ...]
+    """The most used first; the nodes of a group have one each."""
     hours: tuple[int, ...]
     authorised: Mapping[str, Any]
     deeds: tuple[Mapping[str, Any], ...]
@@ -150,8 +158,7 @@ def actors_of(engine: duckdb.DuckDBPyConnection, principals: Sequence[str]) -> d
         )
     finally:
         engine.unregister("wanted")
-    who = _first(engine, ("type", *IDENTITY), _HABITS)
-    habits = _first(engine, ("source_ips", "user_agent"), _HABITS)
+    faces = _first(engine, ("type", *IDENTITY, "source_ips", "user_agent"), _FACES)
     allowed = _first(engine, AUTHORISED, 1, "decision = 'allow'")
     deeds = _first(engine, _DEED, _DEEDS, "code IS NOT NULL", "md5(id), id")
     hours = _first(engine, ("hour(coalesce(received_ts, stage_ts)) AS hour",), 24)
@@ -160,14 +167,18 @@ def actors_of(engine: duckdb.DuckDBPyConnection, principals: Sequence[str]) -> d
         name: Actor(
             name,
             found[0]["type"],
-            tuple({column: row[column] for column in IDENTITY} for row in found),
-            tuple((tuple(row["source_ips"] or ()), row["user_agent"]) for row in habits[name]),
+            tuple(map(_face, found)),
             tuple(sorted(row["hour"] for row in hours[name])),
             allowed[name][0] if name in allowed else dict.fromkeys(AUTHORISED),
             tuple(deeds.get(name, ())),
         )
-        for name, found in who.items()
+        for name, found in faces.items()
     }
+
+
+def _face(row: Mapping[str, Any]) -> Face:
+    identity = {column: row[column] for column in IDENTITY}
+    return Face(identity, tuple(row["source_ips"] or ()), row["user_agent"])
 
 
 def _first(

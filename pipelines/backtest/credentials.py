@@ -64,7 +64,7 @@ def _token_minting(scene: Scene) -> Iterator[Call]:
 
 
 def _impersonation(scene: Scene) -> Iterator[Call]:
-    others = [name for name in scene.cluster.people if name != scene.actor.identities[0]["username"]]
+    others = [name for name in scene.cluster.people if name != scene.actor.faces[0].identity["username"]]
     victims = [*scene.chance.sample(others, min(2, len(others))), "system:admin"]
     namespaces = scene.namespaces(3, 6)
     for at in scene.times(scene.chance.randint(10, 25), 20):

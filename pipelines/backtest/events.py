@@ -10,7 +10,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from features.levels import Level
-from pipelines.backtest.cluster import Cluster
+from pipelines.backtest.cluster import Cluster, Face
 from pipelines.backtest.kinds import Call
 from pipelines.backtest.scene import Scene
 from pipelines.events import ARROW, COLUMNS
@@ -27,18 +27,16 @@ _BYTES = 1_200
 
 
 def rows_of(scene: Scene, calls: Iterable[Call]) -> list[dict[str, Any]]:
-    """One row a call, by one identity and from one address of the actor where the call names no other."""
-    chance = scene.chance
-    identity = chance.choice(scene.actor.identities)
-    addresses, agent = scene.actor.habits[0]
-    return [_row(scene, call, identity, addresses, agent) for call in calls]
+    """One row a call, with one face of the actor where the call names no other identity, address or agent."""
+    face = scene.chance.choice(scene.actor.faces)
+    return [_row(scene, call, face) for call in calls]
 
 
-def _row(scene: Scene, call: Call, identity: Any, addresses: tuple[str, ...], agent: str | None) -> dict[str, Any]:
+def _row(scene: Scene, call: Call, face: Face) -> dict[str, Any]:
     allowed = call.code not in (401, 403)
     level = _level(scene.cluster, call)
     row: dict[str, Any] = dict.fromkeys(SCHEMA.names)
-    row |= identity if call.identity is None else call.identity
+    row |= face.identity if call.identity is None else call.identity
     row |= scene.actor.authorised if allowed and call.identity is None else {}
     # a refused write is logged without its body
     row |= call.facts if level != Level.METADATA and call.code < 400 and not scene.cluster.retold else {}
@@ -50,8 +48,8 @@ def _row(scene: Scene, call: Call, identity: Any, addresses: tuple[str, ...], ag
         "level": level,
         "verb": call.verb,
         "impersonated_user": call.impersonates,
-        "source_ips": list(addresses) if call.address is None else [call.address],
-        "user_agent": agent if call.agent is None else call.agent,
+        "source_ips": list(face.addresses) if call.address is None else [call.address],
+        "user_agent": face.agent if call.agent is None else call.agent,
         "api_group": call.group,
         "resource": call.resource,
         "subresource": call.subresource,

@@ -42,7 +42,7 @@ def _new_address(scene: Scene) -> Iterator[Call]:
 
 
 def _agent_upgrade(scene: Scene) -> Iterator[Call]:
-    before = scene.actor.habits[0][1] or "client"
+    before = scene.actor.faces[0].agent or "client"
     family = before.split("/")[0].split(" ")[0].rstrip("0123456789.-_") or "client"
     for call in _own(scene, 40):
         yield replace(call, agent=f"{family}-next/2.0.0 (linux/amd64)")
@@ -59,7 +59,7 @@ def _refused_loop(scene: Scene) -> Iterator[Call]:
 
 
 def _first_day(scene: Scene) -> Iterator[Call]:
-    before = scene.actor.identities[0]
+    before = scene.actor.faces[0].identity
     name = f"new-{scene.word()}"
     username = before["username"] or ""
     renamed = f"{username.rpartition('/')[0]}/{name}" if "/" in username else name

@@ -17,7 +17,7 @@ _ADMISSION = "admissionregistration.k8s.io"
 
 def _cluster_admin_binding(scene: Scene) -> Iterator[Call]:
     name = scene.word()
-    me = scene.actor.identities[0]["username"]
+    me = scene.actor.faces[0].identity["username"]
     facts = {"binding_role": "ClusterRole/cluster-admin", "binding_subjects": [f"User/{me}"]}
     asked, looked, bound, *reads = scene.times(scene.chance.randint(5, 8), 8)
     yield Call(asked, "create", "selfsubjectaccessreviews", _REVIEW, code=201)

@@ -114,7 +114,7 @@ def test_rows_are_such_as_the_api_server_logs(kind, type_, acted):
         told = {name for name in facts if row[name] is not None}
         assert not told or (row["code"] < 400 and row["level"] != "Metadata"), told
     identities = {row["username"] for row in rows}
-    assert kind.name == "first-day" or identities <= {i["username"] for i in case.actor.identities}
+    assert kind.name == "first-day" or identities <= {face.identity["username"] for face in case.actor.faces}
 
 
 def test_the_same_seed_makes_the_same_rows_and_another_makes_others(cast):
