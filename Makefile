@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 S3_SERVERS ?= moto swift rgw
+SPARK := build/real-spark/packages
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 sweep lint lock golden clean
+.PHONY: help setup demo test test-s3 test-spark sweep lint sql lock golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -32,6 +33,10 @@ test-s3: $(READY) ## the archive on real S3 servers, installed below build/; S3_
 	@PYTHONPATH=tests $(BIN)/python -m real_s3.install $(S3_SERVERS)
 	S3_SERVERS="$(S3_SERVERS)" $(BIN)/python -m pytest -q tests/real_s3
 
+test-spark: $(READY) ## nights counted on a real Spark against DuckDB, about 3 minutes; Spark below build/, Java must be there
+	@PYTHONPATH=tests $(BIN)/python -m real_spark.install
+	TEST_SPARK=1 PYTHONPATH=$(SPARK) $(BIN)/python -m pytest -q tests/real_spark
+
 sweep: $(READY) ## every fault at every call of a night, about an hour; table in build/sweep.txt (SWEEP=kinds is shorter)
 	SWEEP=$(or $(SWEEP),all) $(BIN)/python -m pytest -q tests/sweep/test_sweep_whole.py -n 2
 
@@ -41,9 +46,13 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-cache --no-logo
 
+sql: $(READY) ## write the feature SQL for Spark and Athena anew, after a change to it
+	$(BIN)/python -m features.sql.generate
+
 lock: $(READY) ## refresh the locks: universal, hashed, without a URL
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links tests/real_s3/swift.in -o tests/real_s3/swift.lock
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links tests/real_spark/spark.in -o tests/real_spark/spark.lock
 
 golden: $(READY) ## rewrite the golden files after a meant change
 	$(BIN)/python -m pytest -q --golden tests/e2e/test_golden.py tests/e2e/test_docs_archive.py

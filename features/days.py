@@ -73,7 +73,7 @@ NOVEL = f"SELECT principal, {', '.join(_aggregate(f) for f in _NEW)} FROM new_it
 DAYS = f"""
 WITH counted AS (
   SELECT principal, min(type) AS type,
-    list_sort(list_distinct(list(coalesce(username, ''))))[1:{MAX_USERNAMES}] AS usernames,
+    list_sort(list(DISTINCT coalesce(username, '')))[1:{MAX_USERNAMES}] AS usernames,
     count(DISTINCT coalesce(username, '')) AS distinct_usernames,
     {", ".join(_aggregate(f) for f in _COUNTED)}
   FROM tallies WHERE grain = 'alike' GROUP BY principal
@@ -123,9 +123,30 @@ def blind(shown: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f.name for f in _BLINDABLE if shown[f"{f.name}_asked"] and not shown[f"{f.name}_shown"])
 
 
-_WAY = (FEATURES, REQUESTS, TALLIES, ITEMS, NEW_ITEMS, DAYS, SHOWN, sorted(SETTINGS.items()))
+NIGHT = f"SELECT {_number('left_out')} AS left_out, {SHOWN} FROM tallies WHERE grain = 'alike'"
+"""SQL: one row of what the night as a whole has: the requests left out of counting, and the columns of SHOWN."""
+
+_WAY = (FEATURES, REQUESTS, TALLIES, ITEMS, NEW_ITEMS, DAYS, NIGHT, sorted(SETTINGS.items()))
 HASH = sha256(repr(_WAY).encode()).hexdigest()
 """Names this way of counting and judging; nights counted in another way are not compared with it."""
+
+
+# whichever engine counted; the name of a list's elements is DuckDB's
+_USERNAMES = pa.list_(pa.field("l", pa.string()))
+_ITEMS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("principal", "type", "kind", "item")),
+        ("requests", pa.int64()),
+        ("first_ts", pa.timestamp("us", "UTC")),
+    ]
+)
+_DAYS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("principal", "type", "peer_group")),
+        ("usernames", _USERNAMES),
+        *((name, pa.int64()) for name in ("distinct_usernames", *(f.name for f in FEATURES))),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -172,8 +193,11 @@ def count(engine: duckdb.DuckDBPyConnection) -> Counted:
     """Count a prepared night; rows are in a total order, so the same night gives the same table."""
     days = engine.sql(DAYS).to_arrow_table()
     items = engine.sql("SELECT * FROM items ORDER BY principal, kind, item").to_arrow_table()
-    (shown,) = engine.sql(f"SELECT {SHOWN} FROM tallies WHERE grain = 'alike'").to_arrow_table().to_pylist()
-    unseen = blind(shown)
-    days = blinded(days, unseen)
-    left_out = int(engine.sql(f"SELECT {_number('left_out')} FROM tallies WHERE grain = 'alike'").fetchall()[0][0])
-    return Counted(days, items, unseen, left_out)
+    return counted(days, items, engine.sql(NIGHT).to_arrow_table())
+
+
+def counted(days: pa.Table, items: pa.Table, night: pa.Table) -> Counted:
+    """A night out of the tables that DAYS, ITEMS and NIGHT make."""
+    (whole,) = night.to_pylist()
+    unseen = blind(whole)
+    return Counted(blinded(days.cast(_DAYS), unseen), items.cast(_ITEMS), unseen, whole["left_out"])

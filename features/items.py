@@ -93,15 +93,15 @@ SHARE = 1_000_000_000
 ITEMS = " UNION ALL ".join(
     f"SELECT principal, type, '{k.name}' AS kind, {k.item} AS item, CAST(sum(n) AS BIGINT) AS requests, "
     f"min(ts) AS first_ts FROM tallies WHERE grain = 'alike' AND NOT left_out AND ({k.counts}) "
-    f"AND ({k.item}) IS NOT NULL GROUP BY principal, type, item"
+    f"AND ({k.item}) IS NOT NULL GROUP BY principal, type, 4"
     for k in KINDS
 )
 """SQL over `tallies`: the items table of the night."""
 
 
 def _known(*key: str) -> str:
-    columns = ", ".join(key)
-    return f"(SELECT DISTINCT {columns}, true AS known FROM past_items) AS by_{key[0]} USING ({columns})"
+    same = " AND ".join(f"by_{key[0]}.{column} = t.{column}" for column in key)
+    return f"(SELECT DISTINCT {', '.join(key)}, true AS known FROM past_items) AS by_{key[0]} ON {same}"
 
 
 BORROWERS = ("workload", "system account")

@@ -5,6 +5,8 @@ ResponseStarted, so no stage is filtered out."""
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
+
 from features.predicates import REVIEWS, listed
 from features.principal import PRINCIPAL, TYPE
 
@@ -12,7 +14,9 @@ _STAGE_RANK = (
     "CASE stage WHEN 'ResponseComplete' THEN 4 WHEN 'Panic' THEN 3 WHEN 'ResponseStarted' THEN 2 "
     "WHEN 'RequestReceived' THEN 1 ELSE 0 END"
 )
-_AGENT = "rtrim(regexp_extract(lower(user_agent), '^[^/ (]*'), '0123456789.-_')"
+# letter by letter: engines disagree on the lower case of other alphabets
+_LOWER = f"translate(user_agent, '{ascii_uppercase}', '{ascii_lowercase}')"
+_AGENT = f"rtrim(regexp_extract({_LOWER}, '^[^/ (]*'), '0123456789.-_')"
 # an IPv4 address may come dressed as IPv6
 _ADDRESS = "regexp_replace(nullif(source_ips[1], ''), '^::[fF]{4}:', '')"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"

@@ -33,12 +33,14 @@ _EARLIEST = "1970-01-01"
 _Command = Callable[..., None]
 
 
-def _options(*, source: bool = False, forest: bool = False, span: bool = True) -> Callable[[_Command], _Command]:
+def _options(
+    *, source: bool = False, sections: Sequence[str] = (), span: bool = True
+) -> Callable[[_Command], _Command]:
     """The options of a command; those of the configuration are made from their declarations.
 
     Args:
         source: does it read a source?
-        forest: does it grow a forest?
+        sections: of the configuration, whose flags it has.
         span: can it be asked for several nights by their first and last?
     """
     plain: dict[str, dict[str, Any]] = {
@@ -54,8 +56,8 @@ def _options(*, source: bool = False, forest: bool = False, span: bool = True) -
         del plain["--source"]
     if not span:
         del plain["--from"], plain["--to"]
-    if forest:
-        for flag, option in FLAGS.items():
+    for flag, option in FLAGS.items():
+        if option.partition(".")[0] in sections:
             said = describe(option)
             plain[flag] = {"type": said.type, "help": f"{said.description} (default: {said.default})"}
 
@@ -82,7 +84,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_options(source=True, forest=True)
+@_options(source=True, sections=("features", "forest"))
 def nightly(**given: Any) -> None:
     """Archive, count, rank and report the night: all four stages.
 
@@ -149,7 +151,7 @@ def _export(job: Job) -> None:
 
 
 @cli.command()
-@_options()
+@_options(sections=("features",))
 def features(**given: Any) -> None:
     """Count the archived events of the night by principal.
 
@@ -166,7 +168,7 @@ def _features(job: Job) -> None:
 
 
 @cli.command()
-@_options(forest=True)
+@_options(sections=("forest",))
 def score(**given: Any) -> None:
     """Rank the principals of a counted night by how strange they were.
 
@@ -200,7 +202,7 @@ def _report(job: Job) -> None:
 
 
 @cli.command()
-@_options(forest=True, span=False)
+@_options(sections=("forest",), span=False)
 @click.option("--nights", type=click.IntRange(1, 365), default=7, show_default=True, help="Archived nights to act in.")
 @click.option("--per-kind", type=click.IntRange(1, 100), default=4, show_default=True, help="Cases a kind and night.")
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Of stdout.")

@@ -23,11 +23,14 @@ from pipelines.words import shown
 
 CLUSTER_PATTERN: Final = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
 FLAGS: Final[Mapping[str, str]] = {
+    "--sql": "features.sql",
     "--forest": "forest.engine",
     "--trees": "forest.trees",
     "--seed": "forest.seed",
 }
 PREFIX: Final = "AUDITFOREST_"
+# DuckDB accepts 0 and then stops at its first allocation
+_MEMORY: Final = r"^[1-9][0-9]{0,5}(MB|GB)$"
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 _ENDPOINT: Final = re.compile(r"https?://(localhost|[0-9.]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?")
 
@@ -86,10 +89,34 @@ class ParseConfig(BaseModel, frozen=True, extra="forbid"):
         "1GB",
         "a whole number from 1 to 999999 followed by MB or GB, such as 512MB",
         "Memory the engine may use.",
-        # DuckDB accepts 0 and then stops at its first allocation
-        pattern=r"^[1-9][0-9]{0,5}(MB|GB)$",
+        pattern=_MEMORY,
     )
     threads: int | None = _whole(None, 1, 1024, "Threads of the engine; unset, one for every core.", 4)
+
+
+class FeaturesConfig(BaseModel, frozen=True, extra="forbid"):
+    """What counts the archived events of a night."""
+
+    sql: str = _text(
+        "duckdb",
+        "duckdb or spark",
+        "Engine that counts a night: DuckDB, or Spark (the extra 'spark', and Java); the tables are the same.",
+        "spark",
+        "^(duckdb|spark)$",
+    )
+    spark_memory: str = _text(
+        "2GB",
+        "a whole number from 1 to 999999 followed by MB or GB, such as 4GB",
+        "Memory of Spark on this machine.",
+        pattern=_MEMORY,
+    )
+    spark_staging: str | None = _text(
+        None,
+        "a folder or s3://BUCKET/PREFIX",
+        "Where Spark's executors leave what they counted; unset, Spark is to run on this machine.",
+        "s3://acme-audit-staging/spark",
+        _PRINTABLE,
+    )
 
 
 class AwsConfig(BaseModel, frozen=True, extra="forbid"):
@@ -210,6 +237,7 @@ class Config(BaseModel, frozen=True, extra="forbid"):
     forest: ForestConfig = ForestConfig()
     history: HistoryConfig = HistoryConfig()
     parse: ParseConfig = ParseConfig()
+    features: FeaturesConfig = FeaturesConfig()
     export: ExportConfig = ExportConfig()
     aws: AwsConfig = AwsConfig()
     clusters: dict[Annotated[str, StringConstraints(pattern=CLUSTER_PATTERN)], ClusterConfig] = Field(
@@ -221,6 +249,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "forest": ForestConfig,
     "history": HistoryConfig,
     "parse": ParseConfig,
+    "features": FeaturesConfig,
     "export": ExportConfig,
     "aws": AwsConfig,
     "clusters.NAME": ClusterConfig,
@@ -283,9 +312,10 @@ def flag_name(option: str) -> str | None:
 
 
 def nearest(option: str, siblings: Iterable[str]) -> str:
-    """The known key most like this one: beside it if one is close, else anywhere."""
+    """The known key most like this one: beside it if one is close, else anywhere; the same word first."""
     table, dot, key = option[:200].rpartition(".")
-    near = [f"{table}{dot}{name}" for name in difflib.get_close_matches(key, siblings, n=1)]
+    near = [] if table else [known for known in options() if known.rpartition(".")[2] == key]
+    near += [f"{table}{dot}{name}" for name in difflib.get_close_matches(key, siblings, n=1)]
     near += difflib.get_close_matches(option[:200], list(options()), n=1, cutoff=0)
     return f"nearest known key: {shown(near[0])}"
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import duckdb
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from pipelines.runs import Run
 from pipelines.sources.files import ENDINGS
 from pipelines.sources.opening import Asked, open_source
 from pipelines.stages.export import Exported, export
-from pipelines.stages.features import features
+from pipelines.stages.features import Counting, features
 from pipelines.stages.report import Published, report, reported
 from pipelines.stages.score import score
 from pipelines.words import listed
@@ -101,7 +102,7 @@ def run_features(
 ) -> Derived:
     """The features stage of one night."""
     progress.stage("features", night)
-    made = features(archive, engine, night, config.history.nights)
+    made = features(archive, engine, night, config.history.nights, _counting(archive, config))
     run.note(
         night,
         principal_days=made.sha256,
@@ -110,6 +111,15 @@ def run_features(
         history_nights=made.meta["history_nights"],
     )
     return made
+
+
+def _counting(archive: Archive, config: Config) -> Counting | None:
+    """What counts in place of DuckDB, if anything."""
+    if config.features.sql == "duckdb":
+        return None
+    from pipelines.spark.counting import count_on_spark
+
+    return partial(count_on_spark, archive, config)
 
 
 def run_score(

@@ -97,9 +97,11 @@ def object_of(root: Path, table: str, night: date, name: str) -> Path:
     return root / table / f"cluster={CLUSTER}" / f"date={night}" / name
 
 
-def process(*arguments: object, cwd: Path | None = None, **environment: str) -> Ended:
+def process(*arguments: object, cwd: Path | None = None, patience_s: int = 120, **environment: str) -> Ended:
     """The same in a process of its own."""
     command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, env=_plain() | environment, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=_plain() | environment, capture_output=True, timeout=patience_s, check=False
+    )
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
     return Ended(done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding))

@@ -28,7 +28,11 @@ LOOKING_BACK = "evaluate"
 
 READING = ("nightly", "export")
 GROWING = ("nightly", "score", LOOKING_BACK)
-"""Commands that read a source, and those that grow a forest."""
+COUNTING = ("nightly", "features")
+"""Commands that read a source, those that grow a forest, and those that count with an engine of choice."""
+
+HAVING = {"forest": GROWING, "features": COUNTING}
+"""By a section of the options, the commands that have its flags."""
 
 
 def examples(of: Ended) -> list[str]:
@@ -57,9 +61,10 @@ def test_help_shows_an_example_and_every_option_with_its_default(command: str) -
     assert (ended.code, ended.err) == (0, "")
     assert len(examples(ended)) == 1
     for flag, option in FLAGS.items():
-        assert (f" {flag} " in said) == (command in GROWING)
+        has = command in HAVING[option.partition(".")[0]]
+        assert (f" {flag} " in said) == has
         told = f"{describe(option).description} (default: {describe(option).default})"
-        assert (told in said) == (command in GROWING)
+        assert (told in said) == has
     for flag in ("--cluster", "--archive", "--date", "--config"):
         assert f" {flag} " in said
     for flag in ("--from", "--to"):
@@ -72,7 +77,8 @@ def test_help_shows_an_example_and_every_option_with_its_default(command: str) -
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_option_without_effect_on_a_command_is_refused(command: str) -> None:
-    idle = [flag for flag in FLAGS if command not in GROWING] + (["--source"] if command not in READING else [])
+    idle = [flag for flag, option in FLAGS.items() if command not in HAVING[option.partition(".")[0]]]
+    idle += ["--source"] if command not in READING else []
     for flag in idle:
         ended = auditforest(command, "--cluster", CLUSTER, "--archive", "a", flag, "7")
         assert ended.code == Exit.USAGE
@@ -113,7 +119,10 @@ def test_a_flag_wins_over_the_environment(flag: str, option: str, tmp_path: Path
     source = written(tmp_path / "source", {NIGHTS[0]: ordinary(NIGHTS[0])})
     span = ("--cluster", CLUSTER, "--source", source, "--archive", tmp_path / "archive", "--date", NIGHTS[0])
     given = {"AUDITFOREST_FOREST__TREES": "5", "AUDITFOREST_FOREST__SEED": "5"}
-    asked = "rrcf" if option == "forest.engine" else "7"
+    if option == "features.sql":
+        # of which an installation without the extra cannot make use
+        given["AUDITFOREST_FEATURES__SQL"] = "spark"
+    asked = {"forest.engine": "rrcf", "features.sql": "duckdb"}.get(option, "7")
     document = auditforest("nightly", *span, flag, asked, **given)
     assert document.code == 0
     record = records(tmp_path / "archive")[0]

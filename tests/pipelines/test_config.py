@@ -37,6 +37,9 @@ OPTIONS = [option.replace("NAME", "prod-usw2") for option in options()]
 WORDS = {
     "forest.engine": ("rrcf", "compiled", "rrcf"),
     "parse.memory_limit": ("2GB", "512MB", "64GB"),
+    "features.sql": ("spark", "duckdb", "spark"),
+    "features.spark_memory": ("4GB", "512MB", "64GB"),
+    "features.spark_staging": ("s3://acme-audit-staging/spark", "/mnt/shared/ünï", "build/x"),
     "aws.region": ("us-west-2", "eu-central-1", "ap-south-1"),
     "aws.endpoint": ("http://127.0.0.1:9000", "https://localhost:1", "http://[::1]:65535"),
     "aws.kms_key": ("alias/auditforest", "1234abcd-12ab", "arn:aws:kms:us-west-2:123456789012:key/1a"),

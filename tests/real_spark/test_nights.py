@@ -1,0 +1,36 @@
+"""A night's tables are the same bytes whichever engine counted them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+from real_spark.conftest import NIGHT
+from real_spark.hostile import hostile
+
+from pipelines.archive import Derived
+from pipelines.config import Config, FeaturesConfig
+from pipelines.stages.export import SCHEMA
+
+EVE = date(2026, 9, 14)
+Both = Callable[..., Derived]
+
+
+def test_hostile_names_and_rows_full_of_nulls_are_counted_alike(both: Both) -> None:
+    parts = [hostile(NIGHT, 1_000, seed=2), hostile(NIGHT, 300, seed=3, nulls=0.9)]
+    made = both([hostile(EVE, 2_000, seed=1)], parts)
+    assert made.table.num_rows > 100
+    assert made.meta["history_nights"] == 1
+
+
+def test_a_night_of_one_empty_event_is_counted_alike(both: Both) -> None:
+    row = {"stage_ts": hostile(NIGHT, 1, seed=4)["stage_ts"][0].as_py()}
+    assert both([pa.Table.from_pylist([row], schema=SCHEMA)]).table["principal"].to_pylist() == ["unauthenticated"]
+
+
+def test_executors_that_share_no_folder_but_the_staging_one_count_alike(both: Both, tmp_path: Path) -> None:
+    staging = tmp_path / "a [staging] folder"
+    both([hostile(NIGHT, 50, seed=5)], config=Config(features=FeaturesConfig(spark_staging=str(staging))))
+    assert len(list(staging.glob("auditforest-*/items/*.parquet"))) >= 1
