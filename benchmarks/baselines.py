@@ -94,7 +94,9 @@ def _isolation(rows: Rows) -> Callable[[JudgedNight], Floats]:
 
 def _factor(night: JudgedNight) -> Floats:
     tonight, before = _mean(night)
-    return np.asarray(-LocalOutlierFactor(n_neighbors=20, novelty=True).fit(before).score_samples(tonight))
+    return np.asarray(
+        -LocalOutlierFactor(n_neighbors=min(20, len(before) - 1), novelty=True).fit(before).score_samples(tonight)
+    )
 
 
 def ecod(tonight: Floats, before: Floats) -> Floats:

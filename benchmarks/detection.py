@@ -5,8 +5,8 @@ scenario's night with MIN_REQUESTS or more of its requests; the best ranked one 
 "above" counts principals without any attack that night that stand higher. Average precision is over all
 (principal, night) from the night with WARM_UP earlier dates on. The same is told of every baseline, on the same rows.
 
-`--injected K` acts every kind of the back-test K times on each of those nights. `--archive DIR` keeps the counts:
-a change of surprises or scores is then judged in seconds."""
+`--injected K` acts every kind of the back-test K times on each of those nights, `--earlier N` with no more than N
+nights of history. `--archive DIR` keeps the counts: a change of surprises or scores is then judged in seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.baselines import BASELINES, product
-from benchmarks.injected import injected
+from benchmarks.injected import injected, injected_after
 from benchmarks.recording import JudgedNight, Recording, counted, judged, labels_of, nights_of
 from pipelines.archive import Archive
 from pipelines.store import LocalStore
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, default=Path("build/detection"), help="default: build/detection")
     parser.add_argument("--injected", type=int, metavar="K", help="act every kind of the back-test K times a night")
     parser.add_argument("--seed", type=int, default=0, help="of the injected cases (default: 0)")
+    parser.add_argument("--earlier", type=int, metavar="N", help="nights of history they have (default: all)")
     parser.add_argument("--only", action="store_true", help="without the baselines")
     given = parser.parse_args()
     cluster, nights = nights_of(given.recording)
@@ -140,8 +141,10 @@ def main() -> None:
     show(ranked(recording, product), console)
     if not given.only:
         compare(recording, console)
-    if given.injected:
+    if given.injected and given.earlier is None:
         injected(archive, recording, given.injected, given.seed, console)
+    elif given.injected:
+        injected_after(archive, recording, given.earlier, given.injected, given.seed, console)
 
 
 if __name__ == "__main__":
