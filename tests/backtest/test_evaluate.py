@@ -12,10 +12,12 @@ from builders import event
 from e2e.job import auditforest, everything, nightly, object_of, records
 from e2e.world import CLUSTER, LAST, NIGHTS, written
 
+from pipelines.archive import Archive
 from pipelines.backtest.evaluate import Asked, evaluate
 from pipelines.backtest.everything import KINDS
 from pipelines.errors import Exit
 from pipelines.report.backtest import BackTest, headline
+from pipelines.store import LocalStore
 
 FEW = [kind for kind in KINDS if kind.name in ("shells", "slow-secret-read", "stolen-token", "busy-day")]
 
@@ -160,3 +162,18 @@ def test_a_history_that_cannot_be_used_is_told(copied):
 )
 def test_a_number_that_makes_no_sense_is_refused(flag, value, built):
     assert _evaluate(built, flag, value).code == Exit.USAGE
+
+
+def test_who_is_idle_on_the_night_may_act_from_what_earlier_nights_show_of_him(tmp_path, connection):
+    idle, busy = "system:serviceaccount:shop:idle", "system:serviceaccount:shop:busy"
+    nights = {NIGHTS[-2]: [event(user=idle, at=f"{NIGHTS[-2]}T10:00:00Z")], LAST: []}
+    for night in nights:
+        nights[night].append(event(user=busy, name="cart-0", at=f"{night}T11:00:00Z"))
+    with chdir(tmp_path):
+        assert nightly(written(tmp_path / "source", nights), tmp_path / "archive", *nights).code == 0
+    archive = Archive(LocalStore(tmp_path / "archive"), CLUSTER)
+    kinds = [kind for kind in KINDS if kind.name in ("shells", "slow-secret-read")]
+    found = evaluate(archive, connection, Asked([LAST], 12, 0, CONFIG, kinds))
+    acted = {(o.case.actor.principal, o.standing.of) for o in found.outcomes if o.case.kind.name == "shells"}
+    # the other one has nobody to stand among that night
+    assert acted == {(idle, 2)}
