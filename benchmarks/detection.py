@@ -113,15 +113,20 @@ def show(result: Result, console: Console) -> None:
 
 
 def compare(recording: Recording, console: Console) -> None:
-    """The baselines in one table."""
-    table = Table(
-        "Scored by", "AP", *(f"<= {n}" for n in HITS), title="Attacks (their nights) with so many innocents above"
-    )
-    for name, score in BASELINES.items():
-        result = ranked(recording, score)
+    """The baselines in two tables: what each finds, and the innocents above each scenario and night by each of them."""
+    results = {name: ranked(recording, score) for name, score in BASELINES.items()}
+    title = "Attacks (their nights) with so many innocents above"
+    table = Table("", "Scored by", "AP", *(f"<= {n}" for n in HITS), title=title)
+    for number, (name, result) in enumerate(results.items(), 1):
         found = [result.found(n) for n in HITS]
-        table.add_row(name, f"{result.average_precision:.3f}", *(f"{a} ({n})" for a, n in found))
+        table.add_row(f"{number}", name, f"{result.average_precision:.3f}", *(f"{a} ({n})" for a, n in found))
     console.print(table)
+    numbers = [f"{number}" for number in range(1, len(results) + 1)]
+    each = Table("Night", "Scenario", "Attack", *numbers, title="Innocents above, scored by each")
+    for places in zip(*(result.places for result in results.values()), strict=True):
+        attack = "yes" if places[0].malicious else "no"
+        each.add_row(f"{places[0].night}", places[0].scenario, attack, *(f"{place.above}" for place in places))
+    console.print(each)
 
 
 def main() -> None:
