@@ -24,8 +24,10 @@ from pipelines.report.sentences import counted, coverage_line, notices, run_line
 from pipelines.report.terminal import backtest_tables, ranking_table
 from pipelines.report.text import shown_name
 from pipelines.stages.check import check
+from pipelines.stages.features import typed
 from pipelines.stages.findings import lines, refuse
 from pipelines.stages.report import Published
+from pipelines.store import refuse_place
 
 _EXITS = "\n".join(f"  {code:<3}  {meaning}" for code, meaning in ENDINGS.items())
 _EARLIEST = "1970-01-01"
@@ -140,7 +142,8 @@ def export(**given: Any) -> None:
 def _export(job: Job) -> None:
     done = run_export(job.archive, job.engine, job.source, job.run, job.progress)
     for night in done.revised:
-        job.say(f"{night}  revised by events that came late; run the other stages of this night again")
+        stages = ", then ".join(typed(stage, job.archive, night) for stage in ("features", "score", "report"))
+        job.say(f"{night}  revised by events that came late; run {stages}")
     for night, commit in done.commits.items():
         if commit is not None:
             it, new = commit.counts, "" if night in done.written else ": nothing new"
@@ -253,7 +256,9 @@ def archive_check(**given: Any) -> None:
         try:
             with shown(f"{now:%Y%m%dT%H%M%S}Z-check", cluster or "", lambda: datetime.now(UTC)) as progress:
                 progress.stage("archive check")
-                done = check(opened(where, config), cluster, asked, progress.update)
+                store = opened(where, config)
+                refuse_place(store, where, to_write=False)
+                done = check(store, cluster, asked, progress.update)
                 progress.pause()
             say(*lines(done))
             refuse(done, strict=given["strict"])

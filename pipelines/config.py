@@ -125,7 +125,7 @@ class AwsConfig(BaseModel, frozen=True, extra="forbid"):
     region: str | None = _text(
         None,
         "the name of an AWS region, such as us-west-2",
-        "Region of the log group and the buckets; unset, the AWS profile or environment decides.",
+        "Region of the log group and the buckets; unset, AWS_REGION, AWS_DEFAULT_REGION or the profile decides.",
         "us-west-2",
         f"^{REGION}$",
     )

@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,10 @@ _MENDS = {
 }
 
 
+_NEVER = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""What a retry does not mend."""
+
+
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
     """Turns what the system refuses inside into an AwsError that names the path."""
@@ -38,6 +43,31 @@ def disk(path: Path) -> Iterator[None]:
         found = (error.strerror or type(error).__name__).lower()
         mend = _MENDS.get(error.errno or 0, "look at the disk or the mount, then run again")
         raise AwsError(f"{path}: {found}; {mend}") from error
+
+
+def is_no_folder(folder: Path) -> Path | None:
+    """What stands where the folder or one above it would be, and is none; None where nothing does."""
+    there = _nearest(folder)
+    return None if there.is_dir() else there
+
+
+def refusal(folder: Path) -> str | None:
+    """Why nobody can write in the folder, nor make it where it is missing; None where someone can.
+
+    Tried by what leaves nothing behind; what only passes, such as a full disk, is left to the first write.
+    """
+    there = _nearest(folder)
+    try:
+        Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=there)).rmdir()
+    except OSError as error:
+        if error.errno in _NEVER:
+            return f"nothing can be written in {there} ({(error.strerror or '').lower()})"
+    return None
+
+
+def _nearest(folder: Path) -> Path:
+    # by lstat: a link to nothing is there, and in the way
+    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
 
 
 @contextmanager

@@ -26,12 +26,12 @@ from pipelines.config import FLAGS, ClusterConfig, Config
 from pipelines.config_load import load
 from pipelines.endings import explained, interrupted, waiting_told
 from pipelines.engine import engine
-from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, OrderError, RetryError, worst
+from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, RetryError, worst
 from pipelines.progress import Progress, complain, shown, silenced, told
 from pipelines.report.text import visible
 from pipelines.runs import Run
 from pipelines.sources.opening import CLOUDWATCH
-from pipelines.store import ObjectStore, open_store
+from pipelines.store import ObjectStore, open_store, refuse_place
 
 _WIDTH = 140
 
@@ -158,7 +158,9 @@ def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
     asked = tuple(nights(given["date"], given["from"], given["to"], now.date()))
     known = config.clusters.get(cluster, ClusterConfig())
     where = archive_of(cluster, given["archive"], config)
-    store = opened(where, config)
+    with _named_by_key(cluster, given):
+        store = opened(where, config)
+        refuse_place(store, where, to_write=True)
     source = known.source if given.get("source") is None else given["source"]
     run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
     run = Run(run_id, command, cluster, asked, now, config, source, bool(given.get("bulk")))
@@ -198,19 +200,20 @@ def _declared(cluster: str, config: Config) -> str:
 
 @contextmanager
 def _named_by_key(cluster: str, given: Mapping[str, Any]) -> Iterator[None]:
-    """What is said of --source is said of the key that holds it, where no flag was given."""
+    """What is said of --source or --archive is said of the key that holds it, where no flag was given."""
     try:
         yield
     except AuditForestError as error:
-        said = str(error)
-        if given.get("source") is not None or not said.startswith("--source "):
+        flag, _, rest = str(error).partition(" ")
+        key = flag.removeprefix("--")
+        if key not in ("source", "archive") or key == flag or given.get(key) is not None:
             raise
-        raise type(error)(f"clusters.{cluster}.source {said.removeprefix('--source ')}") from error
+        raise type(error)(f"clusters.{cluster}.{key} {rest}") from error
 
 
 @contextmanager
 def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
-    """Leaves the run's record in the store, however the run ends; a stage that finds no archive begins none."""
+    """Leaves the run's record in the store, however the run ends; a mistake in what was asked begins no archive."""
     try:
         yield
     except BaseException as error:
@@ -218,7 +221,7 @@ def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
         code, said = explained(error) or (BUG, type(error).__name__)
         # what went wrong first is what the user must read
         with suppress(AuditForestError):
-            if not isinstance(error, OrderError) or store.list(f"{EVENTS}/"):
+            if not isinstance(error, ConfigError) or store.list(f"{EVENTS}/"):
                 _leave_record(run, store, code, said)
         raise
     _leave_record(run, store, Exit.OK, None)

@@ -12,11 +12,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Protocol
 
-from pipelines.disk import disk, files_under, new_file, same, written_beside
+from pipelines.disk import disk, files_under, is_no_folder, new_file, refusal, same, written_beside
 from pipelines.errors import ConfigError
 from pipelines.keys import BUCKET_EXPECTED, check_key, check_prefix, is_account, is_bucket, is_key
+from pipelines.words import quoted
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_EXPECTED = "a folder or s3://bucket/prefix"
 _CHUNK = 1 << 20
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -157,6 +159,25 @@ class LocalStore:
             return True
 
 
+def refuse_place(store: ObjectStore, archive: str, *, to_write: bool) -> None:
+    """Complain of a folder that no retry will make an archive: a file stands there, or nobody can write in it.
+
+    Args:
+        archive: the store's name as the user gave it.
+    Raises:
+        ConfigError: it is such a folder.
+    """
+    if not isinstance(store, LocalStore):
+        return
+    folder = Path(store.url)
+    other = is_no_folder(folder)
+    found = None if other is None else f"{other} is no folder"
+    if found is None and to_write:
+        found = refusal(folder)
+    if found is not None:
+        raise ConfigError(f"--archive {archive}: {found}; {_EXPECTED} expected, writable for this user")
+
+
 def open_store(
     archive: str,
     *,
@@ -178,17 +199,19 @@ def open_store(
     scheme = _SCHEME.match(archive)
     if scheme is None:
         if not archive.strip():
-            raise ConfigError("archive: an empty name found; a folder or s3://bucket/prefix expected")
+            raise ConfigError(f"--archive {quoted(archive)}: an empty name found; {_EXPECTED} expected")
         return LocalStore(Path(archive).expanduser())
     if not archive.startswith("s3://"):
-        raise ConfigError(f"archive: a name in {scheme[1]}: found; a folder or s3://bucket/prefix expected")
+        raise ConfigError(f"--archive {quoted(archive)}: a name in {scheme[1]}: found; {_EXPECTED} expected")
     bucket, prefix = _bucket_and_prefix(archive)
     if expected_bucket_owner is not None and not is_account(expected_bucket_owner):
-        raise ConfigError(f"{archive}: bucket owner {expected_bucket_owner!r} found; an account of 12 digits expected")
+        raise ConfigError(
+            f"--archive {archive}: bucket owner {expected_bucket_owner!r} found; an account of 12 digits expected"
+        )
     # Here and not above: a night in a folder never loads boto3
     from pipelines.aws import s3, session
 
-    client = session.client("s3", region=region, endpoint_url=endpoint)
+    client = session.client("s3", region=region, endpoint_url=endpoint, where=f"--archive {archive}")
     return s3.S3Store(client, bucket, prefix, expected_bucket_owner, kms_key)
 
 
@@ -196,10 +219,10 @@ def _bucket_and_prefix(archive: str) -> tuple[str, str]:
     bucket, _, prefix = archive.removeprefix("s3://").partition("/")
     prefix = prefix.removesuffix("/")
     if not is_bucket(bucket):
-        raise ConfigError(f"archive: bucket {bucket!r} found; {BUCKET_EXPECTED} expected")
+        raise ConfigError(f"--archive {quoted(archive)}: bucket {bucket!r} found; {BUCKET_EXPECTED} expected")
     if prefix and not is_key(prefix):
         raise ConfigError(
-            f"archive: prefix {prefix!r} found; segments of letters, digits and '._=-' that begin with no dot, "
-            f"joined by '/', expected"
+            f"--archive {quoted(archive)}: prefix {prefix!r} found; segments of letters, digits and '._=-' that begin "
+            "with no dot, joined by '/', expected"
         )
     return bucket, prefix

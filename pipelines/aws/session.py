@@ -5,6 +5,7 @@ tests/pipelines/test_store.py drives both through S3, tests/pipelines/test_sessi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -24,21 +25,29 @@ from urllib3.exceptions import HTTPError
 
 from pipelines.errors import AwsError, ConfigError
 
-_USAGE = (
-    botocore_errors.NoCredentialsError,
-    botocore_errors.PartialCredentialsError,
-    botocore_errors.ProfileNotFound,
-    botocore_errors.ConfigParseError,
-    botocore_errors.ConfigNotFound,
-    botocore_errors.InvalidConfigError,
-    botocore_errors.NoRegionError,
-)
 BROKEN = (HTTPError, ResponseParserError)
 """An error's own body that breaks off or is none: botocore lets these through."""
 
 _RENEW = "renew the credentials, then run again"
 _LATER = "run again later"
 _SET_REGION = "set region under [aws] or [clusters.NAME] in auditforest.toml"
+_IDENTITY = (
+    "give this job a role (EKS Pod Identity, IRSA), a profile (AWS_PROFILE), or AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY"
+)
+_FILES = (
+    "mend ~/.aws/config and ~/.aws/credentials, or the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name"
+)
+_USAGE: Mapping[type[BotoCoreError], str] = {
+    botocore_errors.NoCredentialsError: _IDENTITY,
+    botocore_errors.PartialCredentialsError: _IDENTITY,
+    botocore_errors.ProfileNotFound: f"correct AWS_PROFILE, or {_FILES}",
+    botocore_errors.ConfigParseError: _FILES,
+    botocore_errors.ConfigNotFound: _FILES,
+    botocore_errors.InvalidConfigError: _FILES,
+    botocore_errors.NoRegionError: f"{_SET_REGION}, or AWS_REGION",
+}
+"""What this machine's AWS settings lack, and what mends it."""
 _REGION = f"{_SET_REGION} to the one the resource lies in"
 _USAGE_CODES = ("NoSuchBucket", "InvalidBucketName")
 """Refusals that no retry mends: a name in the configuration is wrong."""
@@ -81,26 +90,32 @@ def client(
     endpoint_url: str | None = None,
     attempts: int = 8,
     role: Role | None = None,
+    where: str | None = None,
 ) -> Any:
     """A client of one service, with deadlines and bounded retries.
 
     An endpoint set in the environment or in a profile is not heeded: this argument is the only way to another.
 
     Args:
-        region: where the resource lies; None takes the one of the environment or the profile.
+        region: where the resource lies; None: in AWS_REGION, AWS_DEFAULT_REGION or the profile's, as for the AWS CLI.
         endpoint_url: another server, on this machine only; a role is assumed there, too.
         attempts: requests for one call, all in all; 8 bear about 50 s of throttling.
         role: assumed at the first call and again before its credentials expire, once for all clients.
+        where: what the client is for, as a person would name it, for errors; None names the service.
     Raises:
         ConfigError: there is no region, there are no credentials, or the endpoint is on another machine.
     """
     if endpoint_url is not None:
         _check_loopback(endpoint_url)
-    with explained(service):
+    where = service if where is None else where
+    with explained(where):
         try:
+            if region is None:
+                # boto3 itself heeds AWS_DEFAULT_REGION alone
+                region = os.environ.get("AWS_REGION") or None
             session = boto3.session.Session(region_name=region)
-            if session.region_name is None:
-                raise ConfigError(f"{service}: no region found; {_SET_REGION}, or AWS_DEFAULT_REGION")
+            if not session.region_name:
+                raise ConfigError(f"{where}: no region found; {_USAGE[botocore_errors.NoRegionError]}")
             if session.get_credentials() is None:
                 raise botocore_errors.NoCredentialsError
             if role is not None:
@@ -108,7 +123,7 @@ def client(
             create: Any = session.client
             return create(service, endpoint_url=endpoint_url, config=_config(endpoint_url, attempts))
         except ValueError as error:  # how botocore refuses a URL in its own settings
-            raise ConfigError(f"{service}: {_line(error)}; mend the AWS settings of this environment") from error
+            raise ConfigError(f"{where}: {_line(error)}; mend the AWS settings of this environment") from error
 
 
 def _config(endpoint_url: str | None, attempts: int) -> Config:
@@ -191,10 +206,9 @@ def explained(where: str, mends: Mapping[str, str] | None = None) -> Iterator[No
     except ClientError as error:
         told = ConfigError if error.response["Error"].get("Code") in _USAGE_CODES else AwsError
         raise told(_refusal(where, error, {**_MENDS, **(mends or {})})) from error
-    except _USAGE as error:
-        raise ConfigError(
-            f"{where}: {_line(error)}; give this job a role (EKS Pod Identity, IRSA) or a profile, and a region"
-        ) from error
+    except tuple(_USAGE) as error:
+        mend = next(mend for kind, mend in _USAGE.items() if isinstance(error, kind))
+        raise ConfigError(f"{where}: {_line(error)}; {mend}") from error
     except botocore_errors.ParamValidationError:
         raise  # our own mistake: no retry and no setting mends it
     except (BotoCoreError, *BROKEN) as error:

@@ -17,6 +17,7 @@ from pipelines.errors import ConfigError
 from pipelines.sources import files
 from pipelines.sources.base import Source, log_group
 from pipelines.sources.window import HOUR_MS, midnight_ms, of_nights
+from pipelines.words import shown
 
 CLOUDWATCH = "cloudwatch"
 
@@ -81,14 +82,15 @@ def _names_no_file(text: str) -> bool:
     return bool(address) and not Path(text).exists()
 
 
-def _client(service: str, asked: Asked, attempts: int = 8) -> Any:
+def _client(service: str, place: str, asked: Asked, attempts: int = 8) -> Any:
     # here and not above: a night of files never loads boto3
     from pipelines.aws import session
 
     own, aws = asked.own, asked.config.aws
     role = None if own.role_arn is None else session.Role(own.role_arn, own.external_id)
     region = own.region or aws.region
-    return session.client(service, region=region, endpoint_url=aws.endpoint, attempts=attempts, role=role)
+    where = f"{place} of {asked.cluster}"
+    return session.client(service, region=region, endpoint_url=aws.endpoint, attempts=attempts, role=role, where=where)
 
 
 def _now_ms(asked: Asked) -> int:
@@ -102,8 +104,8 @@ def _logs(asked: Asked) -> Source:
     export = asked.config.export
     return open_logs(
         # what fails is begun again here, with longer pauses than botocore's
-        _client("logs", asked, attempts=5),
-        _client("eks", asked, attempts=5),
+        _client("logs", f"--source {CLOUDWATCH}", asked, attempts=5),
+        _client("eks", f"--source {CLOUDWATCH}", asked, attempts=5),
         asked.cluster,
         asked.own.log_group,
         of_nights(asked.nights[0], asked.nights[-1], export.reread_hours_logs, _now_ms(asked)),
@@ -124,8 +126,8 @@ def _exported(asked: Asked) -> Source:
         )
     window = of_nights(asked.nights[0], asked.nights[-1], export.reread_hours_logs, _now_ms(asked))
     return run_bulk(
-        _client("logs", asked, attempts=1),
-        _client("s3", asked),
+        _client("logs", f"--source {CLOUDWATCH}", asked, attempts=1),
+        _client("s3", f"bulk_destination {export.bulk_destination}", asked),
         log_group(asked.cluster) if asked.own.log_group is None else asked.own.log_group,
         (window.start_ms, window.end_ms),
         export.bulk_destination,
@@ -139,11 +141,13 @@ def _exported(asked: Asked) -> Source:
 
 
 def _objects(text: str, asked: Asked) -> Source:
-    from pipelines.sources.objects import open_objects
+    from pipelines.sources.objects import Place, open_objects
 
+    # before AWS is asked for a region or credentials, which a mistyped address does not lack
+    Place.of(text)
     first = midnight_ms(asked.nights[0]) - asked.config.export.reread_hours_objects * HOUR_MS
     return open_objects(
-        _client("s3", asked),
+        _client("s3", f"--source {shown(text)}", asked),
         text,
         (first, midnight_ms(asked.nights[-1] + timedelta(days=1))),
         owner=asked.own.source_bucket_owner,

@@ -69,19 +69,42 @@ TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
 USAGE: dict[str, tuple[list[object], tuple[str, ...]]] = {
     "missing source": (command(source="nowhere"), ("nowhere", "no such file or folder")),
     "no source": (command(source=None), ("no source for prod", "--source")),
-    "glob without match": (command(source="no*.json"), ("no*.json", "matches no file")),
+    "glob without match": (command(source="no*.json"), ("no*.json", "matches no file; check it")),
     "folder without logs": (command(source="."), ("none of its",)),
+    "folder without files": (command(source="hollow"), ("--source hollow: holds no file",)),
     "no archive": (command(archive=None), ("no archive for prod", "--archive")),
     "empty archive": (command(archive=""), ("no archive for prod",)),
     "archive elsewhere": (command(archive="ftp://host/folder"), ("ftp",)),
-    "archive in no bucket": (command(archive="s3://UPPER/x"), ("UPPER",)),
+    "archive in no bucket": (command(archive="s3://UPPER/x"), ("--archive", "UPPER")),
+    "archive that is a file": (command(archive="notes.txt"), ("--archive notes.txt: ", "notes.txt is no folder")),
+    "archive below a file": (command(archive="notes.txt/a"), ("--archive notes.txt/a: ", "notes.txt is no folder")),
+    "archive that cannot be made": (
+        command(archive="/proc/x"),
+        ("--archive /proc/x: nothing can be written in",),
+    ),
+    "archive of the file": (
+        command("--config", "clusters.toml", cluster="a", archive=None),
+        ("clusters.a.archive notes.txt: ", "notes.txt is no folder"),
+    ),
+    "file to check": (["archive", "check", "--archive", "notes.txt"], ("--archive notes.txt: ", "is no folder")),
+    "source in no bucket": (
+        command(source="s3://my_Audit/logs"),
+        ("--source s3://my_Audit/logs: expected s3://BUCKET",),
+    ),
+    "source without a bucket": (command(source="s3://"), ("--source s3://: expected s3://BUCKET/PREFIX",)),
+    "source of a nameless bucket": (command(source="s3:///x"), ("--source s3:///x: expected s3://BUCKET/PREFIX",)),
     "future date": (command(date=TOMORROW), (str(TOMORROW), "future")),
     "no date": (command(date="yesterday"), ("yesterday", "YYYY-MM-DD")),
-    "no such day": (command(date="2026-02-30"), ("2026-02-30",)),
+    "no such day": (command(date="2026-02-30"), ("--date '2026-02-30': no day of the calendar",)),
     "date and range": (command("--from", FIRST), ("--date", "--from")),
     "range backwards": (command("--from", SECOND, "--to", FIRST, date=None), (str(FIRST), str(SECOND))),
     "end without start": (command("--to", FIRST, date=None), ("--to", "--from")),
     "unknown flag": (command("--tree-count", 3), ("--tree-count", "auditforest nightly --help")),
+    "misspelt flag": (command("--sorce", "x"), ("no such option --sorce; nearest known option: --source; see",)),
+    "two mistakes": (
+        command("--config", "mistakes.toml"),
+        ("2 mistakes: (1) mistakes.toml: forest.trees: found 0,", "(2) mistakes.toml: aws.regoin: unknown key"),
+    ),
     "no number": (command("--seed", "lucky"), ("--seed", "lucky")),
     "number out of range": (command("--trees", 0), ("--trees", "0")),
     "a scheme cut short": (command(source="s3:/logs"), ("s3:/logs", "s3://BUCKET/PREFIX or cloudwatch")),
@@ -112,10 +135,15 @@ def test_usage_and_configuration_are_refused(arguments: list[object], said: tupl
     Path("unknown.toml").write_text("[forest]\ntres = 3\n")
     Path("broken.toml").write_text("forest = = 3\n")
     Path("endpoint.toml").write_text('[aws]\nendpoint = "http://192.0.2.1:9000"\n')
-    Path("clusters.toml").write_text('[clusters.b]\nsource = "nowhere"\n[clusters.a]\n')
+    Path("clusters.toml").write_text('[clusters.b]\nsource = "nowhere"\n[clusters.a]\narchive = "notes.txt"\n')
     Path("notes.txt").write_text("no log")
-    refused(auditforest(*arguments), Exit.USAGE, *said)
-    assert nothing_committed(Path("archive"))
+    Path("mistakes.toml").write_text('[forest]\ntrees = 0\n[aws]\nregoin = "us-west-2"\n')
+    Path("hollow").mkdir()
+    # no region is set: what is wrong with an address is told before one is looked for
+    ended = auditforest(*arguments, AWS_DEFAULT_REGION="")
+    refused(ended, Exit.USAGE, *said)
+    assert not Path("archive").exists()
+    assert Path("notes.txt").read_text() == "no log"
 
 
 @pytest.mark.parametrize("name", ["", "-prod", "_prod", "../prod", "prod usw2", "prod/x", "p" * 101, "prod\n", "pröd"])
@@ -275,9 +303,9 @@ def test_a_stage_says_what_an_archive_holds_that_lacks_the_night_or_the_cluster(
 ) -> None:
     where = ("--archive", shutil.copytree(ranked, tmp_path / "archive"), "--date")
     lacks = auditforest(stage, "--cluster", CLUSTER, *where, SECOND)
-    refused(lacks, Exit.USAGE, f"no event of prod is archived for {SECOND}, only nights from {FIRST} to {FIRST}; run")
+    refused(lacks, Exit.USAGE, f"no event of prod is archived for {SECOND}: only nights from {FIRST} to {FIRST}; run")
     mistyped = auditforest(stage, "--cluster", "prd", *where, FIRST)
-    refused(mistyped, Exit.USAGE, f"no event of prd is archived for {FIRST}, only events of {CLUSTER}; run")
+    refused(mistyped, Exit.USAGE, f"no event of prd is archived for {FIRST}: only events of {CLUSTER}; run")
 
 
 @pytest.mark.parametrize("stage", ["features", "score", "report"])
@@ -334,10 +362,36 @@ def test_a_ranking_of_another_version_is_not_reported(ranked: Path, tmp_path: Pa
     assert advised(refused(ended, Exit.USAGE, "another version", "renamed")).code == 0
 
 
-def test_an_archive_that_is_a_file_is_refused(night: Path, tmp_path: Path) -> None:
-    (tmp_path / "archive").write_text("a file")
-    refused(nightly(night, tmp_path / "archive", FIRST), Exit.TRANSIENT, str(tmp_path / "archive"))
-    assert (tmp_path / "archive").read_text() == "a file"
+def test_a_source_mistyped_for_an_archive_that_is_there_is_on_record(ranked: Path, tmp_path: Path) -> None:
+    archive = shutil.copytree(ranked, tmp_path / "archive")
+    line = refused(nightly(Path("nowhere"), archive, FIRST), Exit.USAGE, "--source nowhere: no such file")
+    assert records(archive)[-1]["error"] == line
+    assert [path for path in archive.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_archive_with_a_file_for_a_table_is_refused(night: Path, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "events").write_text("a file")
+    refused(nightly(night, tmp_path / "archive", FIRST), Exit.TRANSIENT, str(tmp_path / "archive" / "events"))
+    assert (tmp_path / "archive" / "events").read_text() == "a file"
+
+
+@pytest.mark.parametrize(
+    ("set_", "said"),
+    [
+        ({"AWS_DEFAULT_REGION": ""}, "no region found; set region under [aws] or [clusters.NAME]"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials; give this job a role"),
+        ({"AWS_PROFILE": "nobody"}, "The config profile (nobody) could not be found; correct AWS_PROFILE, or mend"),
+    ],
+    ids=["region", "credentials", "profile"],
+)
+@pytest.mark.parametrize("source", ["cloudwatch", "s3://acme-audit/logs"])
+def test_what_aws_lacks_is_told_with_the_option_and_the_cluster(
+    source: str, set_: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    asked = command(source=source, archive=tmp_path / "archive")
+    line = refused(auditforest(*asked, **set_), Exit.USAGE, f"--source {source} of {CLUSTER}: {said}")
+    assert "and a region" not in line
 
 
 def test_an_s3_that_does_not_answer_is_worth_a_retry(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,14 +465,15 @@ PROCESSES: dict[Exit, list[object]] = {
     Exit.OK: ["nightly", "--help"],
     Exit.USAGE: command(source="nowhere"),
     Exit.DATA: command(source="log.json"),
-    Exit.TRANSIENT: command(archive="file", source="night.ndjson"),
+    Exit.TRANSIENT: command(archive="torn", source="night.ndjson"),
     Exit.EMPTY: command(source="night.ndjson", date=LAST),
 }
 
 
 @pytest.mark.parametrize("code", PROCESSES, ids=lambda code: code.name.lower())
 def test_the_process_ends_with_the_exit_code(code: Exit, night: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "events").write_text("")
     (tmp_path / "log.json").write_text('{"level": "info"}\n')
     shutil.copy(night / f"audit-{FIRST}.ndjson", tmp_path / "night.ndjson")
     ended = process(*PROCESSES[code], cwd=tmp_path)

@@ -231,3 +231,25 @@ def test_a_missing_region_is_named_with_its_option(monkeypatch: pytest.MonkeyPat
         ConfigError, match=r"^logs: no region found; set region under \[aws\] or \[clusters\.NAME\] in "
     ):
         client("logs", region=None)
+    with pytest.raises(ConfigError, match=r"^--source cloudwatch of prod: no region found; "):
+        client("logs", region=None, where="--source cloudwatch of prod")
+
+
+@pytest.mark.parametrize(
+    ("given", "set_", "expected"),
+    [
+        (None, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-west-1"),
+        (None, {"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        (None, {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+        ("ap-south-1", {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, "ap-south-1"),
+    ],
+    ids=["both", "alone", "empty", "our own option"],
+)
+def test_the_region_is_found_as_the_aws_cli_finds_it(
+    given: str | None, set_: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for name, value in set_.items():
+        monkeypatch.setenv(name, value)
+    with closing(client("s3", region=given)) as made:
+        assert made.meta.region_name == expected

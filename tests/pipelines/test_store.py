@@ -303,7 +303,9 @@ def test_a_local_archive_never_loads_boto3(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("archive", ["gs://bucket/a", "http://host/a", "file:///a", "s3:/bucket/a", "S3://bucket"])
 def test_a_name_in_another_scheme_is_a_usage_error(archive: str) -> None:
-    with pytest.raises(ConfigError, match=r"^archive: a name in \w+: found; a folder or s3://bucket/prefix expected"):
+    with pytest.raises(
+        ConfigError, match=r"^--archive '.*': a name in \w+: found; a folder or s3://bucket/prefix expected"
+    ):
         open_store(archive, region="us-east-1")
 
 
@@ -313,7 +315,7 @@ def test_a_name_in_another_scheme_is_a_usage_error(archive: str) -> None:
      "s3://bucket//a", "s3://bucket/../a", "s3://bucket/a b"],
 )  # fmt: skip
 def test_a_name_that_is_no_archive_is_a_usage_error(archive: str) -> None:
-    with pytest.raises(ConfigError, match=r"^archive: .* found; .* expected"):
+    with pytest.raises(ConfigError, match=r"^--archive '.*': .* found; .* expected"):
         open_store(archive, region="us-east-1")
 
 
@@ -361,10 +363,14 @@ def test_a_local_server_is_reached_without_the_proxy(bucket: str, moto: str, mon
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("AWS_DEFAULT_REGION", None, "no region found"),
-        ("AWS_ACCESS_KEY_ID", None, "(?i)credentials"),
-        ("AWS_SECRET_ACCESS_KEY", None, "(?i)credentials"),
-        ("AWS_PROFILE", "nobody", "profile .* could not be found"),
+        ("AWS_DEFAULT_REGION", None, "no region found; set region .* or AWS_REGION$"),
+        (
+            "AWS_ACCESS_KEY_ID",
+            None,
+            "credentials; give this job a role .* or AWS_ACCESS_KEY_ID and AWS_",
+        ),
+        ("AWS_SECRET_ACCESS_KEY", None, "credentials.*; give this job a role"),
+        ("AWS_PROFILE", "nobody", "profile .* could not be found; correct AWS_PROFILE, or"),
         ("AWS_DEFAULT_REGION", "not a region", "region"),
     ],
     ids=["no region", "no key", "half a key", "no such profile", "no such region"],
@@ -375,5 +381,5 @@ def test_missing_settings_are_a_usage_error(
     monkeypatch.delenv(name, raising=False)
     if value is not None:
         monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=f"^--archive s3://bucket/a: .*{message}"):
         open_store("s3://bucket/a")
