@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 
 _NAMED = 5
 """So many of a list are named in a message."""
@@ -25,6 +26,13 @@ def quoted(value: object) -> str:
         value = re.sub(r"\?.*", "?...", re.sub(r"//.*@", "//...@", value, flags=re.DOTALL), flags=re.DOTALL)
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def holdings(nights: Sequence[date], clusters: Sequence[str]) -> str:
+    """What an archive holds of a cluster, else of others, where what was asked for is not there."""
+    if nights:
+        return f"only nights from {nights[0]} to {nights[-1]}"
+    return f"only events of {listed(clusters)}" if clusters else "there is no archive yet"
 
 
 def listed(things: Sequence[object]) -> str:

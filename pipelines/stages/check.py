@@ -15,13 +15,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from pipelines import commits
+from pipelines import commits, words
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, QUARANTINE, RANKING
 from pipelines.config import CLUSTER_PATTERN
 from pipelines.keys import PROBE, TEMPORARY, is_key
 from pipelines.scratch import scratch
 from pipelines.stages.check_commits import Chain, Look, chain, orphans, parts, references
-from pipelines.stages.check_tables import Claim, Night, judge, reports, tables
+from pipelines.stages.check_tables import Claim, Night, judge, judge_reports, reports, tables
 from pipelines.stages.findings import Checked, Tally
 from pipelines.stages.reading import Progress
 from pipelines.stages.report import REPORTS
@@ -37,6 +37,7 @@ _OBJECTS: Mapping[str, str] = {
 """What a night's folder of each table may hold."""
 
 _PLACE = re.compile(r"(?P<table>[^/]+)/cluster=(?P<cluster>[^/]+)/date=(?P<night>[^/]+)/(?P<name>[^/]+)")
+_BELOW = re.compile(rf"(?P<root>.+)/{EVENTS}/cluster=[^/]+/date=[^/]+/[^/]+")
 _RECORD = re.compile(r"runs/([^/]+)\.json")
 _Listed = dict[str, list[str]]
 """Of a night: by table the names of its objects."""
@@ -66,7 +67,8 @@ def check(store: ObjectStore, cluster: str | None, nights: tuple[date, date] | N
         AwsError: the store cannot be reached.
     """
     scope, tally = _Scope(cluster, nights), Tally(store.url)
-    placed, records = _sorted_out(store.list(""), scope, tally)
+    keys = store.list("")
+    placed, records = _sorted_out(keys, scope, tally)
     _strangers(store, scope, tally)
     claims = _records(store, records, scope, tally)
     for place in claims:
@@ -76,7 +78,17 @@ def check(store: ObjectStore, cluster: str | None, nights: tuple[date, date] | N
         for done, ((name, night), listed) in enumerate(sorted(placed.items())):
             progress(f"{name} {night}", done / len(placed))
             _check_night(look, name, night, listed, claims.get((name, night), Claim()))
-    return tally.checked(len(placed))
+    return tally.checked(len(placed), "" if placed else _instead(store.url, keys, cluster))
+
+
+def _instead(url: str, keys: Sequence[str], cluster: str | None) -> str:
+    """What is there, where none of the asked nights is."""
+    below = sorted({found["root"] for key in keys if (found := _BELOW.match(key))})
+    if below:
+        return f"archives lie below: {words.listed([f'{url}/{root}' for root in below])}"
+    places = [_whose(key) for key in keys if key.startswith(f"{EVENTS}/")]
+    nights = sorted({night for of, night in places if night is not None and cluster in (None, of)})
+    return words.holdings(nights, sorted({of for of, _ in places if of is not None}))
 
 
 def _sorted_out(keys: Iterable[str], scope: _Scope, tally: Tally) -> tuple[dict[tuple[str, date], _Listed], list[str]]:
@@ -194,11 +206,12 @@ def _check_night(look: Look, cluster: str, day: date, listed: Mapping[str, Seque
     names = {table: listed.get(table, ()) for table in _OBJECTS}
     # what is made from commits before them, or a job that commits meanwhile would look like a lost commit
     found = tables(night, [table for table in names if names[table]])
-    reports(night, names[REPORTS], found.get(RANKING), claim.reports)
+    published = reports(night, names[REPORTS])
     # a job files the quarantine before the events that count it
     events = chain(look, EVENTS, cluster, day, names[EVENTS])
     quarantine = chain(look, QUARANTINE, cluster, day, names[QUARANTINE])
     judge(night, events, found, claim)
+    judge_reports(night, published, events, found.get(RANKING), claim.reports)
     references(look.tally, cluster, day, events, quarantine)
     parts(look, EVENTS, cluster, day, events)
     parts(look, QUARANTINE, cluster, day, quarantine)

@@ -158,13 +158,17 @@ def _together(night: Night, found: Collection[str], whole: Mapping[str, Table]) 
         night.find("mixed", RANKING, f"{RANKING}.parquet", other)
 
 
-def reports(night: Night, listed: Collection[str], ranking: Table | None, left: Mapping[str, str]) -> None:
-    """Verify the files of a report: each as its run left it, of the ranking's generation.
+@dataclass(frozen=True)
+class Report:
+    """A file of a report as it stands; without a generation where it says none."""
 
-    Args:
-        left: SHA-256 of each file as the latest record has it.
-    """
-    newest = None if ranking is None or ranking.origin is None else ranking.generation
+    generation: int | None
+    sha256: str
+
+
+def reports(night: Night, listed: Collection[str]) -> dict[str, Report]:
+    """Read those files of a night's report that a listing holds, and note which are none of it."""
+    found = {}
     for name in listed:
         key = night.key(REPORTS, name)
         digest = night.look.fetched(key)
@@ -177,9 +181,28 @@ def reports(night: Night, listed: Collection[str], ranking: Table | None, left: 
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             night.find("report", REPORTS, name, f"no report of this night ({' '.join(str(error).split())[:120]})")
             continue
-        if None not in (generation, newest) and generation != newest:
-            night.find("stale", REPORTS, name, f"made from generation {generation}, the ranking is of {newest}")
-        elif left.get(name, digest) != digest:
+        found[name] = Report(generation, digest)
+    return found
+
+
+def judge_reports(
+    night: Night, found: Mapping[str, Report], events: Chain, ranking: Table | None, left: Mapping[str, str]
+) -> None:
+    """Hold the files of a report against the newest commit of events, the ranking, and what their run left.
+
+    Args:
+        left: SHA-256 of each file as the latest record has it.
+    """
+    ranked = None if ranking is None or ranking.origin is None else ranking.generation
+    # a sheet does not say what it was made from: the files are written together
+    together = next((one.generation for one in found.values() if one.generation is not None), None)
+    for name, one in found.items():
+        generation = together if one.generation is None else one.generation
+        if generation is not None and generation < events.top:
+            night.find("stale", REPORTS, name, f"made from generation {generation}, {events.top} is the newest")
+        elif None not in (generation, ranked) and generation != ranked:
+            night.find("stale", REPORTS, name, f"made from generation {generation}, the ranking is of {ranked}")
+        elif left.get(name, one.sha256) != one.sha256:
             night.find("report", REPORTS, name, "other bytes than its run left")
 
 

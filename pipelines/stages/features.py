@@ -24,7 +24,7 @@ from pipelines.engine import modest
 from pipelines.errors import OrderError
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
-from pipelines.words import listed
+from pipelines.words import holdings
 
 Counting = Callable[[Commit, pa.Table], Counted]
 """Counts the committed events of a night against the items of its past."""
@@ -41,7 +41,7 @@ def events_of(archive: Archive, night: date) -> Commit:
     commit = archive.newest(EVENTS, night)
     if commit is None:
         raise OrderError(
-            f"{archive.store.url}: no event of {archive.cluster} is archived for {night}{_instead(archive)}; "
+            f"{archive.store.url}: no event of {archive.cluster} is archived for {night}: {_instead(archive)}; "
             f"run {typed('export', archive, night, '--source')}"
         )
     return commit
@@ -50,10 +50,7 @@ def events_of(archive: Archive, night: date) -> Commit:
 def _instead(archive: Archive) -> str:
     """What the archive does hold: a date or a name may be mistyped."""
     nights = archive.nights(EVENTS)
-    if nights:
-        return f", only nights from {nights[0]} to {nights[-1]}"
-    clusters = archive.clusters()
-    return f", only events of {listed(clusters)}" if clusters else ": there is no archive yet"
+    return holdings(nights, [] if nights else archive.clusters())
 
 
 def typed(stage: str, archive: Archive, night: date, *more: str) -> str:

@@ -84,7 +84,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check looked at and what it found, damage first, then by key."""
+    """What a check looked at and what it found, damage first, then by key.
+
+    `instead` is what is there where no night is."""
 
     url: str
     findings: tuple[Finding, ...]
@@ -92,11 +94,17 @@ class Checked:
     objects: int
     bytes: int
     rows: int
+    instead: str = ""
 
     @property
     def damaged(self) -> int:
         """Findings that are damage."""
         return sum(f.kind.damage for f in self.findings)
+
+    @property
+    def empty(self) -> bool:
+        """Is it no archive, or none of what was asked for? Then nothing there is out of place."""
+        return not self.nights and not self.damaged
 
 
 @dataclass
@@ -127,14 +135,16 @@ class Tally:
         """Is there a finding of one of these kinds below a folder?"""
         return any(name in names and key.startswith(f"{below}/") for name, key in self.findings)
 
-    def checked(self, nights: int) -> Checked:
+    def checked(self, nights: int, instead: str) -> Checked:
         """The result, in order."""
         order = sorted(self.findings.values(), key=lambda f: (not f.kind.damage, f.key, f.kind.name))
-        return Checked(self.archive, tuple(order), nights, self.objects, self.bytes, self.rows)
+        return Checked(self.archive, tuple(order), nights, self.objects, self.bytes, self.rows, instead)
 
 
 def lines(checked: Checked) -> Iterator[str]:
-    """A line for each finding, then one that sums up; safe for a screen."""
+    """A line for each finding, then one that sums up; none where there is no night. Safe for a screen."""
+    if checked.empty:
+        return
     for finding in checked.findings:
         where = f"{visible(checked.url)}/{shown_name(finding.key, _LONGEST_KEY)}"
         yield f"{finding.kind.name}: {where}: {visible(finding.found)}; {visible(finding.mend)}"
@@ -158,15 +168,15 @@ def refuse(checked: Checked, *, strict: bool) -> None:
         DataError: something is damaged.
         EmptyNightError: there was no night to look at.
     """
+    if checked.empty:
+        raise EmptyNightError(
+            f"{checked.url}: no night of an archive found, one at least expected: {checked.instead}; look at --archive"
+            ", --cluster, --from and --to"
+        )
     number = len(checked.findings) if strict else checked.damaged
     if number:
         kinds = ", ".join(dict.fromkeys(f.kind.name for f in checked.findings if strict or f.kind.damage))
         raise DataError(
             f"{checked.url}: {_number(number, 'finding')} ({kinds}), none expected; each line printed names an object "
             "and what mends it"
-        )
-    if not checked.nights:
-        raise EmptyNightError(
-            f"{checked.url}: no night of an archive found, one at least expected; look at --archive, --cluster, "
-            "--from and --to"
         )

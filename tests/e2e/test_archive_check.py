@@ -51,9 +51,16 @@ def test_an_orphan_is_named_and_an_error_only_when_asked(archive: Path) -> None:
     assert check(archive, "--strict")[0] == 3
 
 
-def test_no_night_at_all_is_suspicious(archive: Path, tmp_path: Path) -> None:
-    assert check(tmp_path / "nothing")[0] == 6
-    assert check(archive, "--cluster", "another")[0] == 6
+def test_no_night_at_all_is_suspicious_and_what_is_there_instead_is_told(archive: Path, tmp_path: Path) -> None:
+    asked = {
+        "there is no archive yet": (tmp_path / "nothing",),
+        f"only events of {CLUSTER}": (archive, "--cluster", "another"),
+        f"archives lie below: {archive}": (tmp_path,),
+    }
+    for said, arguments in asked.items():
+        code, out, (complaint,) = check(*arguments)
+        assert (code, out) == (6, [])
+        assert f": {said}; look at --archive" in complaint
 
 
 def test_an_archive_must_be_named() -> None:
@@ -74,7 +81,7 @@ def test_an_end_alone_checks_every_night_up_to_it(archive: Path) -> None:
     assert check(archive, "--to", "soon") == (
         2,
         [],
-        ["auditforest: --to 'soon': expected a date of the calendar as YYYY-MM-DD"],
+        ["auditforest: --to 'soon': expected a date as YYYY-MM-DD"],
     )
 
 
@@ -95,7 +102,7 @@ def test_without_a_name_each_archive_of_the_file_of_options_is_checked_once(arch
     # one that cannot be looked at stops no other
     shutil.rmtree(archive)
     ended = auditforest("archive", "check", "--config", tmp_path / "of-options.toml")
-    assert (ended.code, len(ended.out.splitlines())) == (6, 2)
+    assert (ended.code, len(ended.out.splitlines())) == (6, 1)
     ended = auditforest("archive", "check", "--config", tmp_path / "of-options.toml", "--cluster", "zz")
     assert (ended.code, ended.out) == (2, "")
     assert "no archive for zz" in ended.complaints[0]

@@ -245,6 +245,9 @@ def table_of(table: str, night: Any) -> str:
     return f"{folder(table, CLUSTER, night)}/{table}.parquet"
 
 
+REPORT = ("ranking.csv", "ranking.json", "report.html")
+
+
 def report_of(name: str) -> str:
     return f"{folder('reports', CLUSTER, SECOND)}/{name}"
 
@@ -377,8 +380,7 @@ def test_a_table_from_before_the_late_events_is_stale(history: tuple[Objects, Ob
     found = named(checked(Memory(after | {key: before[key]})))
     assert ("stale", key) in found
     # what was made from the newer ranking is of another generation than this one
-    rest = {("stale", report_of("ranking.json")), ("stale", report_of("report.html"))} if table == "ranking" else set()
-    assert set(found) - {("stale", key)} == rest
+    assert set(found) - {("stale", key)} == ({("stale", report_of(n)) for n in REPORT} if table == "ranking" else set())
 
 
 def test_late_events_alone_leave_the_nights_tables_stale(history: tuple[Objects, Objects]) -> None:
@@ -386,10 +388,21 @@ def test_late_events_alone_leave_the_nights_tables_stale(history: tuple[Objects,
     made = ("items/", "principal_days/", "ranking/", "reports/")
     old = {key: before[key] for key in before if key.startswith(made)}
     found = checked(Memory({key: body for key, body in after.items() if not key.startswith("runs/")} | old))
-    assert named(found) == [("stale", table_of(table, SECOND)) for table in ("items", "principal_days", "ranking")]
+    tables = [table_of(table, SECOND) for table in ("items", "principal_days", "ranking")]
+    assert named(found) == [("stale", key) for key in (*tables, *map(report_of, REPORT))]
     assert found.damaged == 0
     assert "auditforest features --cluster prod --archive memory --date 2026-09-07" in found.findings[0].mend
     assert "auditforest score --cluster prod --archive memory --date 2026-09-07" in found.findings[2].mend
+    assert all("auditforest report --cluster prod --archive memory" in f.mend for f in found.findings[3:])
+
+
+@pytest.mark.parametrize("lost", ["ranking.json", "report.html"])
+def test_an_old_sheet_is_stale_by_what_was_written_with_it(history: tuple[Objects, Objects], lost: str) -> None:
+    before, after = history
+    objects = after | {report_of(name): before[report_of(name)] for name in REPORT}
+    del objects[report_of(lost)]
+    rest = [report_of(name) for name in REPORT if name != lost]
+    assert named(checked(Memory(objects))) == [("stale", key) for key in rest]
 
 
 def test_a_night_removed_and_run_again_has_no_finding(objects: Objects, tmp_path: Path) -> None:
@@ -518,6 +531,22 @@ def test_damage_is_an_error_and_the_rest_when_asked(objects: Objects) -> None:
 def test_an_archive_without_a_night_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EmptyNightError, match="no night of an archive found"):
         refuse(checked(LocalStore(tmp_path / "nothing")), strict=False)
+
+
+def test_without_a_night_what_is_there_instead_is_the_only_line(objects: Objects) -> None:
+    below = {f"build/{name}/{key}": body for name in ("demo", "mine") for key, body in objects.items()}
+    asked: dict[str, tuple[Objects, dict[str, Any]]] = {
+        "there is no archive yet": ({"notes.txt": b""}, {}),
+        f"only events of {CLUSTER}": (objects, {"cluster": "another"}),
+        f"only nights from {FIRST} to {SECOND}": (objects, {"nights": (NIGHTS[5], NIGHTS[6])}),
+        "archives lie below: memory/build/demo, memory/build/mine": (below, {}),
+    }
+    for said, (held, more) in asked.items():
+        found = checked(Memory(dict(held)), **more)
+        assert list(lines(found)) == []
+        for strict in (False, True):
+            with pytest.raises(EmptyNightError, match=f"^memory: no night .* expected: {said}; look at --archive"):
+                refuse(found, strict=strict)
 
 
 def test_progress_names_each_night(objects: Objects) -> None:
