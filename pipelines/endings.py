@@ -96,16 +96,23 @@ def explained(error: BaseException) -> tuple[int, str] | None:
     match error:
         case AuditForestError():
             return error.exit_code, str(error)
+        case click.NoSuchOption():
+            # click names the likely ones by the alphabet
+            near = f"; nearest known option: {error.possibilities[0]}" if error.possibilities else ""
+            return Exit.USAGE, f"no such option {error.option_name}{near}; see '{_command(error)} --help'"
         case click.UsageError():
-            command = error.ctx.command_path if error.ctx else NAME
             said = error.format_message().rstrip(".")
             quote = ", and quote a glob, which the shell else takes apart" if "unexpected extra" in said else ""
-            return Exit.USAGE, f"{said}; see '{command} --help'{quote}"
+            return Exit.USAGE, f"{said}; see '{_command(error)} --help'{quote}"
         case duckdb.OutOfMemoryException() | MemoryError():
             return Exit.TRANSIENT, f"out of memory ({_first_line(error)}); raise memory_limit under [parse]"
         case duckdb.IOException() | OSError():
             return Exit.TRANSIENT, f"this machine: {_one_line(error)}; free space or mend permissions, then run again"
     return None
+
+
+def _command(error: click.UsageError) -> str:
+    return error.ctx.command_path if error.ctx else NAME
 
 
 def _one_line(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from pipelines.commits import folder
 from pipelines.config import Config
 from pipelines.errors import DataError, EmptyNightError, OrderError, RetryError
 from pipelines.progress import Progress
+from pipelines.report.sentences import counted
 from pipelines.runs import Run
 from pipelines.sources.files import ENDINGS
 from pipelines.sources.opening import Asked, open_source
@@ -41,19 +42,26 @@ def run_export(
     asked = Asked(run.cluster, run.nights, run.config, archive.store.url, run.started, bulk, progress.wait)
     opened, late = open_source(source, asked)
     done = export(archive, engine, opened, run.nights, late, progress.update, source)
+    fresh = sum(ended.quarantined for ended in done.ended.values())
+    if fresh:
+        done = replace(
+            done, notices=(*done.notices, f"{counted(fresh, 'lines')} quarantined. {_first_bad(archive, done)}")
+        )
     run.exported(done)
-    _refuse_damaged(archive, done, source, run.config.export.quarantined_percent)
+    _refuse_damaged(archive, done, source, run)
     return done
 
 
-def _refuse_damaged(archive: Archive, done: Exported, source: str, allowed: int) -> None:
+def _refuse_damaged(archive: Archive, done: Exported, source: str, run: Run) -> None:
     bad, lines = _judged(done)
+    allowed = run.config.export.quarantined_percent
     if 100 * bad <= allowed * lines:
         return
     known = f" ({done.read - lines} more were archived or filed before)" if lines < done.read else ""
+    unranked = "" if run.command == "export" else ", nothing was ranked"
     raise DataError(
         f"--source {source}: {bad} of {lines} lines are no audit events, more than {allowed} %{known}; the others are "
-        f"archived, nothing was ranked. {_first_bad(archive, done)}; mend what ships the log, or raise "
+        f"archived{unranked}. {_first_bad(archive, done)}; mend what ships the log, or raise "
         "quarantined_percent under [export]"
     )
 
@@ -218,7 +226,7 @@ def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
     if done.empty:
         raise EmptyNightError(
             f"--source {source}: no audit event of {archive.cluster} for {listed(done.empty)}; the source covers "
-            f"{done.covers}. Check the dates (without --date yesterday is meant) and that audit logging was on; "
-            "nothing was archived for them"
+            f"{done.covers}. Check the dates (without --date or --to yesterday is meant) and that audit logging was "
+            "on; nothing was archived for them"
             + "".join(f". {notice}" for notice in (*done.notices, passed_over(source, done.ignored)) if notice)
         )

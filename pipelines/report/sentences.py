@@ -99,10 +99,10 @@ def run_line(counts: Mapping[str, int]) -> str:
 
 
 def coverage_line(night: Night) -> str:
-    """What became of every event read, and which hours they cover, in one line."""
+    """What became of every line read for the night, and which hours its events cover, in one line."""
     it = night.coverage
     return (
-        f"{counted(it.read, 'events')} read = {it.archived:,} archived + {it.duplicate:,} duplicate"
+        f"{counted(it.read, 'lines')} read = {it.archived:,} archived + {it.duplicate:,} duplicate"
         f" + {it.quarantined:,} quarantined + {it.outside:,} outside the asked nights; {hours_sentence(it)};"
         f" {it.truncated:,} truncated; {it.mistyped:,} mistyped; {counted(it.collisions, 'collisions')};"
         f" blind: {', '.join(map(visible, it.blind)) or 'no feature'}"
@@ -119,7 +119,7 @@ def _doubts(night: Night) -> list[str]:
     it = night.coverage
     if it.read != it.accounted:
         doubts.append(
-            f"The counts do not add up: {it.read:,} events read, {it.accounted:,} accounted for."
+            f"The counts do not add up: {it.read:,} lines read, {it.accounted:,} accounted for."
             " Events may be missing from this ranking."
         )
     if it.gaps:

@@ -81,10 +81,12 @@ def _select(source: str, apart_from: Path | None) -> Source:
         matches = {Path(p) for p in glob.glob(source, recursive=True)}  # noqa: PTH207
         root, (found, others) = _root(source), _told_apart((p for p in matches if not p.is_dir()), apart_from)
         if not found:
-            raise ConfigError(f"--source {source}: the glob matches no file; quote it and check the folder")
+            raise ConfigError(f"--source {source}: the glob matches no file; check it (* stays within a folder)")
         logs = [p for p in found if not is_write_test(p.name)]
         return Source(_named(logs, root), _names({*found, *others} - set(logs), root))
     logs = [p for p in found if _looks_like_log(p.name)]
+    if not found:
+        raise ConfigError(f"--source {source}: holds no file; expected a folder of audit logs")
     if not logs:
         raise ConfigError(
             f"--source {source}: none of its {len(found)} files ends in {', '.join(ENDINGS)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from datetime import date
 from pathlib import Path
@@ -155,9 +156,14 @@ def test_a_night_that_export_alone_revised_says_what_to_do_and_is_ranked_again_b
     source = with_late(tmp_path / "source", LATE)
     where = ("--cluster", CLUSTER, "--source", source, "--archive", archive, "--date", ASKED)
     first, second, third = auditforest("export", *where).out.splitlines()
-    assert first == f"{LATE}  revised by events that came late; run the other stages of this night again"
+    told, *commands = first.split("'")
+    assert told == f"{LATE}  revised by events that came late; run "
     assert second.startswith(f"{ASKED}  ")
     assert third.startswith("this run: ")
+    for command in commands[::2]:
+        assert auditforest(*shlex.split(command)[1:]).code == 0
+    assert ranking_of(archive, LATE)["generation"] == 2
+    assert "eve" in ranks(archive, LATE)
     assert night_of(source, archive).code == 0
     assert "eve" in ranks(archive, LATE)
 

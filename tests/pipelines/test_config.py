@@ -209,6 +209,34 @@ def test_a_bad_value_is_refused_even_where_a_flag_hides_it() -> None:
     assert refused() == "auditforest.toml: clusters.prod: found 'x', expected a table [clusters.prod]"
 
 
+def test_a_key_of_a_cluster_beside_the_clusters_is_told_where_it_belongs() -> None:
+    write("[clusters]\nsource = 'x'\n")
+    expected = "a table [clusters.NAME] with source in it"
+    assert refused() == f"auditforest.toml: clusters.source: found 'x', expected {expected}"
+
+
+def test_all_mistakes_of_all_layers_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("[forest]\ntres = 1\nseed = -1\n")
+    monkeypatch.setenv("AUDITFOREST_AWS__REGOIN", "x")
+    monkeypatch.setenv("AUDITFOREST_FOREST__SEED", "two")
+    said = refused({"forest.trees": 0})
+    assert said.startswith("5 mistakes: (1) auditforest.toml: forest.")
+    for mistake in (
+        "auditforest.toml: forest.tres: unknown key; nearest known key: forest.trees",
+        "auditforest.toml: forest.seed: found -1, expected a whole number",
+        ") AUDITFOREST_AWS__REGOIN: unknown environment variable; nearest known: AUDITFOREST_AWS__REGION",
+        ") AUDITFOREST_FOREST__SEED: found 'two', expected a whole number",
+        ") --trees: found 0, expected a whole number",
+    ):
+        assert mistake in said
+
+
+def test_of_very_many_mistakes_the_first_are_told() -> None:
+    write("[clusters]\n" + "".join(f"c{n} = 1\n" for n in range(30)))
+    with pytest.raises(ConfigError, match=r"^30 mistakes: \(1\) .*\(10\) [^(]*; and 20 more$"):
+        load(None, {})
+
+
 @pytest.mark.parametrize(
     ("text", "key", "nearest"),
     [
@@ -447,7 +475,9 @@ def test_what_is_no_date_is_refused(text: str) -> None:
         with pytest.raises(ConfigError) as caught:
             nights(*call, TODAY)
         assert str(caught.value).startswith(f"{flag} '")
-        assert str(caught.value).endswith("': expected a date of the calendar as YYYY-MM-DD") or len(text) > 60
+        form = re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
+        said = "no day of the calendar; expected one, as YYYY-MM-DD" if form else "expected a date as YYYY-MM-DD"
+        assert str(caught.value).endswith(f"': {said}") or len(text) > 60
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 200
 

@@ -92,7 +92,7 @@ def test_a_folder_without_a_log_is_refused_with_the_endings(tmp_path: Path) -> N
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    assert "none of its 0 files" in refused(tmp_path)
+    assert refused(tmp_path) == f"--source {tmp_path}: holds no file; expected a folder of audit logs"
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:

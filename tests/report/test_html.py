@@ -98,7 +98,7 @@ def test_notices_and_coverage_stand_before_the_ranking():
     text = Page(report_html(night(history_nights=3, notices=("Said by the job.",)))).text
     places = [
         text.index(said)
-        for said in ("Who behaved", "Only 3 earlier nights", "Said by the job.", "1,000 events read", "role/dev-eve")
+        for said in ("Who behaved", "Only 3 earlier nights", "Said by the job.", "1,000 lines read", "role/dev-eve")
     ]
     assert places == sorted(places)
 

@@ -70,7 +70,7 @@ def test_a_figure_has_three_digits(value, said):
 def test_a_whole_night_is_told_without_a_notice():
     assert notices(night()) == ()
     assert coverage_line(night()) == (
-        "1,000 events read = 900 archived + 60 duplicate + 30 quarantined + 10 outside the asked nights;"
+        "1,000 lines read = 900 archived + 60 duplicate + 30 quarantined + 10 outside the asked nights;"
         " 24 of 24 hours seen; 0 truncated; 0 mistyped; 0 collisions; blind: no feature"
     )
 
@@ -88,7 +88,7 @@ def test_a_whole_night_is_told_without_a_notice():
         ({"coverage": coverage(hours_seen=(*range(5), *range(7, 24)), gaps=(5, 6))}, "A gap of 2 hours (05, 06 UTC)"),
         ({"coverage": coverage(mistyped=2)}, "2 events with a field of a wrong type"),
         ({"generation": 3}, "Revised: this is generation 3"),
-        ({"coverage": coverage(archived=899)}, "1,000 events read, 999 accounted for"),
+        ({"coverage": coverage(archived=899)}, "1,000 lines read, 999 accounted for"),
         ({"coverage": coverage(collisions=1)}, "1 collision:"),
         ({"notices": ("Said by the job.",)}, "Said by the job."),
     ],
