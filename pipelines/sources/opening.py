@@ -105,7 +105,8 @@ def _logs(asked: Asked) -> Source:
     return open_logs(
         # what fails is begun again here, with longer pauses than botocore's
         _client("logs", f"--source {CLOUDWATCH}", asked, attempts=5),
-        _client("eks", f"--source {CLOUDWATCH}", asked, attempts=5),
+        # the first to be asked: where packets are dropped, each try takes 5 s for each of the service's addresses
+        _client("eks", f"--source {CLOUDWATCH}", asked, attempts=2),
         asked.cluster,
         asked.own.log_group,
         of_nights(asked.nights[0], asked.nights[-1], export.reread_hours_logs, _now_ms(asked)),

@@ -415,7 +415,8 @@ def test_too_little_memory_is_said_in_one_line_and_on_record(tmp_path: Path) -> 
 
 def test_an_empty_night_is_refused_and_the_days_the_source_covers_are_named(world: Path, tmp_path: Path) -> None:
     ended = nightly(world, tmp_path / "archive", date(2026, 9, 1))
-    line = refused(ended, Exit.EMPTY, "2026-09-01", f"{NIGHTS[0]} to {LAST}")
+    why = "without --date or --to yesterday is meant"
+    line = refused(ended, Exit.EMPTY, "2026-09-01", f"{NIGHTS[0]} to {LAST}", why)
     assert nothing_committed(tmp_path / "archive")
     (record,) = records(tmp_path / "archive")
     assert (record["exit_code"], record["error"]) == (Exit.EMPTY, line)
