@@ -20,7 +20,7 @@ from pipelines.parquet import decode
 from pipelines.ranking import SCHEMA
 from pipelines.stages.check_commits import Chain, Look, said
 from pipelines.stages.check_rows import lacking
-from pipelines.stages.report import REPORTS
+from pipelines.stages.report import BACKTEST, REPORTS
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     ITEMS: ("principal", "type", "kind", "item", "requests", "first_ts"),
@@ -31,7 +31,14 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     RANKING: tuple(SCHEMA.names),
 }
-_MAKERS: Mapping[str, str] = {ITEMS: "features", PRINCIPAL_DAYS: "features", RANKING: "score", REPORTS: "report"}
+_MAKERS: Mapping[str, str] = {
+    ITEMS: "features",
+    PRINCIPAL_DAYS: "features",
+    RANKING: "score",
+    REPORTS: "report",
+    BACKTEST: "evaluate",
+}
+"""The stage that makes a table, or the object of that name."""
 _HTML = re.compile(rb"generation ([0-9]{1,9}) of this night")
 
 
@@ -70,7 +77,9 @@ class Night:
     def find(self, kind: str, table: str, name: str, found: str) -> None:
         """Note a finding that running the table's stage again mends."""
         key = self.key(table, name)
-        self.look.tally.find(kind, key, found, cluster=self.cluster, night=self.date, command=_MAKERS[table])
+        self.look.tally.find(
+            kind, key, found, cluster=self.cluster, night=self.date, command=_MAKERS.get(name, _MAKERS[table])
+        )
 
 
 def tables(night: Night, listed: Collection[str]) -> dict[str, Table]:
@@ -194,8 +203,9 @@ def judge_reports(
         left: SHA-256 of each file as the latest record has it.
     """
     ranked = None if ranking is None or ranking.origin is None else ranking.generation
-    # a sheet does not say what it was made from: the files are written together
-    together = next((one.generation for one in found.values() if one.generation is not None), None)
+    # a sheet does not say what it was made from: the files are written together, all but the back-test
+    told = (one.generation for name, one in found.items() if name != BACKTEST)
+    together = next((generation for generation in told if generation is not None), None)
     for name, one in found.items():
         generation = together if one.generation is None else one.generation
         if generation is not None and generation < events.top:

@@ -82,7 +82,7 @@ def test_an_option_without_effect_on_a_command_is_refused(command: str) -> None:
     for flag in idle:
         ended = auditforest(command, "--cluster", CLUSTER, "--archive", "a", flag, "7")
         assert ended.code == Exit.USAGE
-        assert f"No such option '{flag}'" in ended.complaints[0] or f"No such option: {flag}" in ended.complaints[0]
+        assert f"no such option {flag}" in ended.complaints[0]
 
 
 def test_the_examples_of_the_help_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

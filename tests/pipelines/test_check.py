@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import chdir
 from dataclasses import dataclass, field, replace
@@ -394,6 +395,13 @@ def test_late_events_alone_leave_the_nights_tables_stale(history: tuple[Objects,
     assert "auditforest features --cluster prod --archive memory --date 2026-09-07" in found.findings[0].mend
     assert "auditforest score --cluster prod --archive memory --date 2026-09-07" in found.findings[2].mend
     assert all("auditforest report --cluster prod --archive memory" in f.mend for f in found.findings[3:])
+
+
+def test_an_old_back_test_is_stale_alone_and_made_anew_by_its_own_command(objects: Objects) -> None:
+    made = {"cluster": CLUSTER, "date": SECOND.isoformat(), "generation": 1}
+    found = checked(Memory(objects | {report_of("backtest.json"): json.dumps(made).encode()}))
+    assert named(found) == [("stale", report_of("backtest.json"))]
+    assert f"auditforest evaluate --cluster {CLUSTER} --archive memory --date {SECOND}" in found.findings[0].mend
 
 
 @pytest.mark.parametrize("lost", ["ranking.json", "report.html"])
