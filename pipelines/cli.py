@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from pipelines.archive import PRINCIPAL_DAYS, RANKING
 from pipelines.arguments import cluster_name, nights
 from pipelines.backtest.command import run_evaluate
 from pipelines.config import FLAGS, Config, describe
@@ -18,7 +19,16 @@ from pipelines.config_load import load
 from pipelines.endings import NAME, endable, explained, mend_streams
 from pipelines.errors import ENDINGS, AuditForestError, ConfigError, worst
 from pipelines.jobs import Job, archive_of, each, opened, say
-from pipelines.nightly import passed_over, refuse_empty, run_all, run_export, run_features, run_report, run_score
+from pipelines.nightly import (
+    in_turn,
+    passed_over,
+    refuse_empty,
+    run_all,
+    run_export,
+    run_features,
+    run_report,
+    run_score,
+)
 from pipelines.progress import complain, shown
 from pipelines.report.sentences import counted, coverage_line, notices, run_line
 from pipelines.report.terminal import backtest_tables, ranking_table
@@ -36,7 +46,7 @@ _Command = Callable[..., None]
 
 
 def _options(
-    *, source: bool = False, sections: Sequence[str] = (), span: bool = True
+    *, source: bool = False, sections: Sequence[str] = (), cascade: bool = False, span: bool = True
 ) -> Callable[[_Command], _Command]:
     """The options of a command; those of the configuration are made from their declarations.
 
@@ -44,6 +54,7 @@ def _options(
         source: does it read a source?
         sections: of the configuration, whose flags it has.
         span: can it be asked for several nights by their first and last?
+        cascade: do later nights depend on what it makes?
     """
     plain: dict[str, dict[str, Any]] = {
         "--cluster": {"help": "Name of the cluster (default: every cluster of the file of options)."},
@@ -62,6 +73,8 @@ def _options(
         if option.partition(".")[0] in sections:
             said = describe(option)
             plain[flag] = {"type": said.type, "help": f"{said.description} (default: {said.default})"}
+    if cascade:
+        plain["--cascade"] = {"is_flag": True, "help": "Then the archive's later nights, which are compared with it."}
 
     def decorated(command: _Command) -> _Command:
         for name, more in reversed(plain.items()):
@@ -86,7 +99,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_options(source=True, sections=("features", "forest"))
+@_options(source=True, sections=("features", "forest"), cascade=True)
 def nightly(**given: Any) -> None:
     """Archive, count, rank and report the night: all four stages.
 
@@ -97,15 +110,14 @@ def nightly(**given: Any) -> None:
 
 
 def _nightly(job: Job) -> None:
-    for made in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
+    for made, why in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
         if made.night.date == job.run.nights[-1]:
             job.say(*_results(made, job))
         else:
             first = made.night.ranked[0]
             name = shown_name(first.principal, 60)
-            late = "revised by events that came late: " if made.night.date < job.run.nights[0] else ""
             count = counted(len(made.night.ranked), "principals")
-            job.say(f"{made.night.date}  {late}{count}, first {name} ({first.score:.3g})")
+            job.say(f"{made.night.date}  {why and f'{why}: '}{count}, first {name} ({first.score:.3g})")
 
 
 def _results(made: Published, job: Job) -> Iterator[str | Table]:
@@ -154,7 +166,7 @@ def _export(job: Job) -> None:
 
 
 @cli.command()
-@_options(sections=("features",))
+@_options(sections=("features",), cascade=True)
 def features(**given: Any) -> None:
     """Count the archived events of the night by principal.
 
@@ -165,13 +177,13 @@ def features(**given: Any) -> None:
 
 
 def _features(job: Job) -> None:
-    for night in job.run.nights:
+    for night in in_turn(job.archive, PRINCIPAL_DAYS, job.run):
         made = run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
         job.say(f"{night}  {counted(made.table.num_rows, 'principals')} counted")
 
 
 @cli.command()
-@_options(sections=("forest",))
+@_options(sections=("forest",), cascade=True)
 def score(**given: Any) -> None:
     """Rank the principals of a counted night by how strange they were.
 
@@ -182,7 +194,7 @@ def score(**given: Any) -> None:
 
 
 def _score(job: Job) -> None:
-    for night in job.run.nights:
+    for night in in_turn(job.archive, RANKING, job.run):
         made = run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
         job.say(f"{night}  {counted(made.table.num_rows, 'principals')} ranked")
 

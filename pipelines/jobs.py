@@ -163,7 +163,8 @@ def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
         refuse_place(store, where, to_write=True)
     source = known.source if given.get("source") is None else given["source"]
     run_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(4)}"
-    run = Run(run_id, command, cluster, asked, now, config, source, bool(given.get("bulk")))
+    bulk, cascade = bool(given.get("bulk")), bool(given.get("cascade"))
+    run = Run(run_id, command, cluster, asked, now, config, source, bulk, cascade)
     with (
         _recorded(run, store),
         _named_by_key(cluster, given),

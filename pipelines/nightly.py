@@ -155,8 +155,9 @@ def run_all(
     config: Config,
     run: Run,
     progress: Progress,
-) -> Iterator[Published]:
-    """All four stages for every night of the run, in order, after those that late events revised.
+) -> Iterator[tuple[Published, str]]:
+    """All four stages for every night of the run and those that late events revised, in order, each with why it was not
+    asked for ("" where it was).
 
     Nights without events are skipped, then complained of.
 
@@ -164,11 +165,23 @@ def run_all(
         EmptyNightError: at the end, if any asked night has no event.
     """
     done = run_export(archive, engine, source, run, progress)
-    for night in (*behind(archive, done.late), *run.nights):
-        if night in done.empty:
-            continue
-        yield _ranked(archive, engine, night, config, run, progress)
+    why = dict.fromkeys(behind(archive, done.late), "revised by events that came late")
+    why |= dict.fromkeys((night for night in run.nights if night not in done.empty), "")
+    if run.cascade:
+        why = dict.fromkeys(later(archive, RANKING, [*why]), "again, with the nights before it as they are now") | why
+    for night in sorted(why):
+        yield _ranked(archive, engine, night, config, run, progress), why[night]
     refuse_empty(done, source, archive)
+
+
+def later(archive: Archive, table: str, nights: Collection[date]) -> list[date]:
+    """The nights after the first of these of which the archive holds the table, these among them, in order."""
+    return [night for night in archive.nights(table) if nights and night > min(nights)]
+
+
+def in_turn(archive: Archive, table: str, run: Run) -> list[date]:
+    """The nights that a run of one stage is for, in order; with --cascade the later ones that it was run for before."""
+    return sorted({*run.nights, *(later(archive, table, run.nights) if run.cascade else ())})
 
 
 def _ranked(

@@ -29,6 +29,7 @@ class Run:
     config: Config
     source: str | None = None
     bulk: bool = False
+    cascade: bool = False
     export: dict[str, Any] | None = None
     by_night: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -278,3 +278,54 @@ def test_events_that_another_run_archives_while_a_night_is_ranked_are_in_its_ran
         patch.setattr("pipelines.nightly.report", Meddled(pipelines.nightly.report, change))
         assert night_of(with_late(tmp_path / "source"), archive).code == 0
     assert "eve" in ranks(archive, ASKED)
+
+
+@pytest.fixture(scope="module")
+def in_time(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of all four nights where nothing came late."""
+    folder = tmp_path_factory.mktemp("in time")
+    nights = {night: ordinary(night) for night in NIGHTS[:4]}
+    nights[BETWEEN].append(came_late(BETWEEN))
+    assert nightly(written(folder / "source", nights), folder / "archive", BEFORE, ASKED, trees=5).code == 0
+    return folder / "archive"
+
+
+def tables(root: Path, night: date) -> dict[str, Any]:
+    """Rows of the night's tables; what they were made from stands in their metadata and differs."""
+    names = ("items", "principal_days", "ranking")
+    return {n: decode(object_of(root, n, night, f"{n}.parquet").read_bytes(), n)[0].to_pylist() for n in names}
+
+
+def test_with_cascade_the_nights_after_a_revised_one_are_what_they_are_with_the_late_events_in_time(
+    archive: Path, in_time: Path, tmp_path: Path
+) -> None:
+    assert nightly(written(tmp_path / "asked", {ASKED: ordinary(ASKED)}), archive, ASKED, trees=5).code == 0
+    before = of_night(archive, BEFORE)
+    late = written(tmp_path / "late", {BETWEEN: [came_late(BETWEEN)]})
+    options = ("--cluster", CLUSTER, "--source", late, "--archive", archive, "--date", BETWEEN, "--trees", 5)
+    ended = auditforest("nightly", *options, "--cascade")
+    assert (ended.code, ended.complaints) == (0, [])
+    told = [line for line in ended.out.splitlines() if "as they are now" in line]
+    assert [line.split()[0] for line in told] == [str(LATE), str(ASKED)]
+    assert of_night(archive, BEFORE) == before
+    for night in (BETWEEN, LATE, ASKED):
+        assert tables(archive, night) == tables(in_time, night), night
+    # a cascade over what is as it should be changes no byte
+    all_of_it = everything(archive)
+    assert auditforest("nightly", *options, "--cascade").code == 0
+    assert everything(archive) == all_of_it
+
+
+def test_the_stages_alone_cascade_too(archive: Path, in_time: Path, tmp_path: Path) -> None:
+    late = written(tmp_path / "late", {BETWEEN: [came_late(BETWEEN)]})
+    where = ("--cluster", CLUSTER, "--archive", archive, "--date", BETWEEN)
+    assert auditforest("export", *where, "--source", late).code == 0
+    assert auditforest("features", *where).code == 0
+    unscored = auditforest("score", *where, "--trees", 5, "--cascade")
+    assert unscored.code == 2, "the later night was counted with another history"
+    assert f"--date {LATE}" in unscored.complaints[0]
+    for stage, more in (("features", ()), ("score", ("--trees", 5))):
+        ended = auditforest(stage, *where, *more, "--cascade")
+        assert [line.split()[0] for line in ended.out.splitlines()] == [str(BETWEEN), str(LATE)]
+    for night in (BETWEEN, LATE):
+        assert tables(archive, night) == tables(in_time, night), night
