@@ -1,21 +1,16 @@
-"""The feature matrix: a night's principals by its features, as the forest reads it and as people do."""
+"""The feature matrix: a night's principals by its features, as the forest reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.catalogue import FOREST, FOREST_NAMES, NAMES
+from features.catalogue import FOREST, FOREST_NAMES
 from features.counts import Counts, Floats
 from features.history import Surprises
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _WEIGHTS = np.array([f.weight for f in FOREST])
 SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluster_surprise"}
@@ -79,25 +74,3 @@ def _least(days: pa.Table) -> Floats:
     ]
     least: Floats = np.minimum.reduce(parts)
     return least
-
-
-@dataclass(frozen=True)
-class FeatureMatrix:
-    """Principals by features: `values` are the whole numbers of all features, `rows` what the forest reads of them."""
-
-    principals: tuple[str, ...]
-    values: Floats
-    rows: Floats
-
-    @classmethod
-    def of(cls, days: pa.Table) -> FeatureMatrix:
-        """Of the rows of principal_days, in their order."""
-        counts = counts_of(days, NAMES)
-        return cls(tuple(counts.principals), counts.values, rows_of(days))
-
-    def frame(self) -> pd.DataFrame:
-        """The counts as a pandas frame: principals as index, features as columns."""
-        # only notebooks ask for a frame
-        import pandas as pd
-
-        return pd.DataFrame(self.values, index=pd.Index(self.principals, name="principal"), columns=list(NAMES))

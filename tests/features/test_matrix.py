@@ -8,7 +8,7 @@ import pytest
 
 from features.catalogue import FOREST, FOREST_NAMES, GROUP_SIZES, NAMES, WEIGHTS
 from features.history import Surprises, surprises
-from features.matrix import SUFFIXES, FeatureMatrix, counts_of, rows_of, weighted, with_surprises
+from features.matrix import SUFFIXES, counts_of, rows_of, weighted, with_surprises
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,6 @@ def test_no_rows_are_a_matrix_of_no_rows(days):
     none = days.slice(0, 0)
     assert counts_of(none).values.shape == (0, len(FOREST_NAMES))
     assert rows_of(none).shape == (0, len(FOREST_NAMES))
-    assert FeatureMatrix.of(none).frame().shape == (0, len(NAMES))
 
 
 def test_rows_are_made_of_the_least_of_the_stored_surprises(days, judged):
@@ -76,17 +75,6 @@ def test_rows_survive_several_chunks(days, judged):
     halves = pa.concat_tables([stored.slice(0, 1), stored.slice(1)])
     assert rows_of(halves).tolist() == rows_of(stored).tolist()
     assert np.array_equal(counts_of(halves).values, counts_of(days).values, equal_nan=True)
-
-
-def test_the_frame_names_principals_and_features(days, judged):
-    matrix = FeatureMatrix.of(with_surprises(days, judged))
-    frame = matrix.frame()
-    assert list(frame.columns) == list(NAMES)
-    assert list(frame.index) == list(matrix.principals) == days["principal"].to_pylist()
-    assert frame.index.name == "principal"
-    assert frame["requests"].tolist() == days["requests"].to_pylist()
-    assert matrix.values.shape == frame.shape == (days.num_rows, len(NAMES))
-    assert matrix.rows.shape == (days.num_rows, len(FOREST_NAMES))
 
 
 def test_the_forest_reads_the_counts_of_its_own_features_alone(days):
