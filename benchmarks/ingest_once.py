@@ -6,7 +6,6 @@ waiting for the disk: the CPU is that of all threads, user and system."""
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import row_loop
 from benchmarks.corpus import NIGHT
+from benchmarks.timing import peak
 from pipelines.archive import Archive
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
@@ -75,18 +75,12 @@ def cost(kind: str, source: Path, target: Path) -> Cost:
     return Cost(**json.loads(ran.stdout))
 
 
-def _peak() -> int:
-    # ru_maxrss would not do: across an exec Linux carries over the peak of the process that started this one
-    status = Path("/proc/self/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
-
-
 def main() -> None:
     """Command line."""
     kind, source, target = sys.argv[1:]
     wall, cpu = time.perf_counter(), time.process_time()
     rows = KINDS[kind](Path(source), Path(target))
-    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, _peak(), rows))))
+    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak(), rows))))
 
 
 if __name__ == "__main__":

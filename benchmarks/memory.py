@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.forest_data import COUNTS, draw
 from benchmarks.markdown import number, table
+from benchmarks.timing import peak
 from models import RandomCutForest
 
 TREES = 100
@@ -34,12 +34,6 @@ def shown(found: dict[tuple[int, int], list[int]]) -> str:
     return table("Peak of memory above that of rows and loaded kernels, MB", ["rows", "D", *steps], rows, [note])
 
 
-def _peak() -> int:
-    # ru_maxrss would not do: across an exec Linux carries over the peak of the process that started this one
-    status = Path("/proc/self/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
-
-
 def main() -> None:
     """Command line."""
     n_rows, n_columns = (int(word) for word in sys.argv[1:])
@@ -48,11 +42,11 @@ def main() -> None:
     warm.codisp(few)
     warm.attribute(few)
     x = draw(COUNTS, n_rows, n_columns)
-    before = _peak()
+    before = peak()
     forest = RandomCutForest(TREES, random_state=0)
     for call, most in _STEPS:
         getattr(forest, call)(x[:most])
-        print(_peak() - before)
+        print(peak() - before)
 
 
 if __name__ == "__main__":

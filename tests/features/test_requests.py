@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from builders import NIGHT, event
 
@@ -151,16 +149,6 @@ def test_what_only_resembles_a_health_path_counts(requests):
 
 def test_an_unanswered_health_check_counts(requests):
     assert not requests(event(resource=None, uri="/healthz", code=None, stage="RequestReceived"))[0]["left_out"]
-
-
-def test_row_order_of_the_input_does_not_matter(night, busy):
-    found = night(*busy)
-    mixed = list(busy)
-    random.Random(3).shuffle(mixed)
-    again = night(*mixed)
-    assert again.requests == found.requests
-    assert again.counted.days.equals(found.counted.days)
-    assert again.counted.items.equals(found.counted.items)
 
 
 @pytest.mark.parametrize(("agent", "family"), AGENTS)

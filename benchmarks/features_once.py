@@ -1,0 +1,90 @@
+"""One measured count of a night by the product or by pandas, in a process of its own.
+
+`python -m benchmarks.features_once KIND ARCHIVE CLUSTER LENGTH TARGET` prints what it cost as JSON. Imports are no part
+of the CPU, which is that of all threads, user and system; they are part of the peak of memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import date, timedelta
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.corpus import NIGHT
+from benchmarks.ingest_once import Cost
+from benchmarks.timing import peak
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
+from pipelines.commits import folder
+from pipelines.config import ParseConfig
+from pipelines.store import open_store
+
+MEMORY_LIMIT = "1GB"
+KEY = ["principal", "type", "kind", "item"]
+_NIGHT = date.fromisoformat(NIGHT.decode())
+
+
+def stage(archive: Path, cluster: str, length: int, _target: Path) -> int:
+    """The features stage, as shipped; rows of principal_days."""
+    from pipelines.engine import engine
+    from pipelines.stages.features import features
+
+    with engine(ParseConfig(memory_limit=MEMORY_LIMIT)) as connection:
+        made = features(Archive(open_store(str(archive)), cluster), connection, _NIGHT, length)
+    return int(made.table.num_rows)
+
+
+def pandas(archive: Path, cluster: str, length: int, target: Path) -> int:
+    """The rival's rows of principal_days; it leaves both tables in the target."""
+    import pandas as pd
+
+    from benchmarks.features_pandas import counted
+
+    nights = [_NIGHT - timedelta(days=back) for back in range(1, length + 1)]
+    paths = [archive / folder(ITEMS, cluster, night) / f"{ITEMS}.parquet" for night in nights]
+    none = pd.DataFrame({name: pd.Series([], dtype="str") for name in KEY})
+    past = pd.concat(
+        [none, *(pd.read_parquet(path, columns=KEY, partitioning=None) for path in paths if path.exists())]
+    )
+    days, items = counted(sorted((archive / folder(EVENTS, cluster, _NIGHT)).glob("part-*")), past)
+    target.mkdir(parents=True, exist_ok=True)
+    days.to_parquet(target / f"{PRINCIPAL_DAYS}.parquet")
+    items.to_parquet(target / f"{ITEMS}.parquet")
+    return len(days)
+
+
+KINDS: dict[str, Callable[[Path, str, int, Path], int]] = {"stage": stage, "pandas": pandas}
+# neither is charged with what the other imports
+_IMPORTS = {"stage": ("pipelines.engine", "pipelines.stages.features"), "pandas": ("benchmarks.features_pandas",)}
+
+
+def cost(kind: str, archive: Path, cluster: str, length: int) -> Cost:
+    """What the count cost, in a fresh process; the night is not counted when it begins."""
+    if kind == "stage":
+        for table in (PRINCIPAL_DAYS, ITEMS):
+            with suppress(FileNotFoundError):
+                (archive / folder(table, cluster, _NIGHT) / f"{table}.parquet").unlink()
+    module, target = "benchmarks.features_once", archive.with_suffix(".pandas")
+    command = [sys.executable, "-m", module, kind, str(archive), cluster, str(length), str(target)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1])
+    return Cost(**json.loads(ran.stdout))
+
+
+def main() -> None:
+    """Command line."""
+    kind, archive, cluster, length, target = sys.argv[1:]
+    run = KINDS[kind]
+    for module in _IMPORTS[kind]:
+        import_module(module)
+    wall, cpu = time.perf_counter(), time.process_time()
+    rows = run(Path(archive), cluster, int(length), Path(target))
+    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak(), rows))))
+
+
+if __name__ == "__main__":
+    main()
