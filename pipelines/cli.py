@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rich.table import Table
 from pipelines.archive import PRINCIPAL_DAYS, RANKING
 from pipelines.arguments import cluster_name, nights
 from pipelines.backtest.command import run_evaluate
-from pipelines.config import FLAGS, Config, describe
+from pipelines.config import Config
 from pipelines.config_load import load
 from pipelines.endings import NAME, endable, explained, mend_streams
 from pipelines.errors import ENDINGS, AuditForestError, ConfigError, worst
@@ -29,6 +29,7 @@ from pipelines.nightly import (
     run_report,
     run_score,
 )
+from pipelines.options import options
 from pipelines.progress import complain, shown
 from pipelines.report.sentences import counted, coverage_line, notices, run_line
 from pipelines.report.terminal import backtest_tables, ranking_table
@@ -41,47 +42,6 @@ from pipelines.store import refuse_place
 
 _EXITS = "\n".join(f"  {code:<3}  {meaning}" for code, meaning in ENDINGS.items())
 _EARLIEST = "1970-01-01"
-
-_Command = Callable[..., None]
-
-
-def _options(
-    *, source: bool = False, sections: Sequence[str] = (), cascade: bool = False, span: bool = True
-) -> Callable[[_Command], _Command]:
-    """The options of a command; those of the configuration are made from their declarations.
-
-    Args:
-        source: does it read a source?
-        sections: of the configuration, whose flags it has.
-        span: can it be asked for several nights by their first and last?
-        cascade: do later nights depend on what it makes?
-    """
-    plain: dict[str, dict[str, Any]] = {
-        "--cluster": {"help": "Name of the cluster (default: every cluster of the file of options)."},
-        "--source": {"help": "A file, a folder, a quoted glob, s3://BUCKET/PREFIX, or cloudwatch."},
-        "--archive": {"help": "Where tables and reports are kept: a folder or s3://BUCKET/PREFIX."},
-        "--date": {"help": "The night, YYYY-MM-DD, one UTC day (default: yesterday)."},
-        "--from": {"help": "First night of a back-fill."},
-        "--to": {"help": "Last night of a back-fill, inclusive (default: yesterday)."},
-        "--config": {"type": click.Path(path_type=Path), "help": "The file of options (default: auditforest.toml)."},
-    }
-    if not source:
-        del plain["--source"]
-    if not span:
-        del plain["--from"], plain["--to"]
-    for flag, option in FLAGS.items():
-        if option.partition(".")[0] in sections:
-            said = describe(option)
-            plain[flag] = {"type": said.type, "help": f"{said.description} (default: {said.default})"}
-    if cascade:
-        plain["--cascade"] = {"is_flag": True, "help": "Then the archive's later nights, which are compared with it."}
-
-    def decorated(command: _Command) -> _Command:
-        for name, more in reversed(plain.items()):
-            command = click.option(name, **more)(command)
-        return command
-
-    return decorated
 
 
 @click.group(
@@ -99,7 +59,7 @@ def cli() -> None:
 
 
 @cli.command()
-@_options(source=True, sections=("features", "forest"), cascade=True)
+@options(source=True, sections=("features", "forest"), cascade=True)
 def nightly(**given: Any) -> None:
     """Archive, count, rank and report the night: all four stages.
 
@@ -140,7 +100,7 @@ def _of_this_run(job: Job) -> Iterator[str]:
 
 
 @cli.command()
-@_options(source=True)
+@options(source=True)
 @click.option("--bulk", is_flag=True, help="Let CloudWatch Logs export to [export] bulk_destination, and read that.")
 def export(**given: Any) -> None:
     """Archive the source's events of the night.
@@ -166,7 +126,7 @@ def _export(job: Job) -> None:
 
 
 @cli.command()
-@_options(sections=("features",), cascade=True)
+@options(sections=("features",), cascade=True)
 def features(**given: Any) -> None:
     """Count the archived events of the night by principal.
 
@@ -183,7 +143,7 @@ def _features(job: Job) -> None:
 
 
 @cli.command()
-@_options(sections=("forest",), cascade=True)
+@options(sections=("forest",), cascade=True)
 def score(**given: Any) -> None:
     """Rank the principals of a counted night by how strange they were.
 
@@ -200,7 +160,7 @@ def _score(job: Job) -> None:
 
 
 @cli.command()
-@_options()
+@options()
 def report(**given: Any) -> None:
     """Write the report of a ranked night.
 
@@ -217,7 +177,7 @@ def _report(job: Job) -> None:
 
 
 @cli.command()
-@_options(sections=("forest",), span=False)
+@options(sections=("forest",), span=False)
 @click.option("--nights", type=click.IntRange(1, 365), default=7, show_default=True, help="Archived nights to act in.")
 @click.option("--per-kind", type=click.IntRange(1, 100), default=4, show_default=True, help="Cases a kind and night.")
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Of stdout.")
