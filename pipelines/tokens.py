@@ -29,7 +29,8 @@ def masked(sql: str) -> str:
     for pattern, mask in _REPLACED:
         found = f"regexp_replace({found}, '{pattern}', '{mask}', 'g')"
     # hardly a text holds one, and to look is cheaper than to write it anew
-    return f"CASE WHEN regexp_matches({sql}, 'eyJ|(?i:bearer|basic)') THEN {found} ELSE {sql} END"
+    holds_one = f"contains({sql}, 'eyJ') OR regexp_matches({sql}, '(?i)bearer|basic')"
+    return f"CASE WHEN {holds_one} THEN {found} ELSE {sql} END"
 
 
 def masked_texts(texts: pa.StringArray) -> pa.StringArray:
