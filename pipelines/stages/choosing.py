@@ -1,7 +1,8 @@
 """Of the rows that a run has read, those that the archive does not hold: one of each.
 
 Equal lines are equal events: the raw line holds every column of an event's identity, so duplicates are told by
-content_hash. What a source without raw lines retells is told by what both kinds of source carry."""
+content_hash. What a source without raw lines retells is told by what both tellings carry: its line is made from a
+record whose version may change, and so may what is made of it."""
 
 from __future__ import annotations
 
@@ -28,6 +29,8 @@ _LATE = [c for c in COLUMNS if c.late]
 _ROW = "filename, file_row_number"
 # of two kinds of source one carries times to the millisecond only, and perhaps no query of the URI
 _ACROSS = ("audit_id", "stage", "username", "verb", "date_trunc('millisecond', received_ts)")
+# a client may send two requests of one audit id within a millisecond, so that one hides the other
+_RETOLD = (*_ACROSS, "split_part(request_uri, '?', 1)")
 
 
 @dataclass(frozen=True)
@@ -77,19 +80,18 @@ class Choosing:
         ]
         if newer:
             dropped.append(f"SELECT {_ROW} FROM {rows} SEMI JOIN {read_parts(newer)} USING (content_hash)")
-        if self._two_kinds(rows, parts):
+        raw, retelling = self._kinds(rows)
+        raw_before, retelling_before = self._kinds(read_parts(parts)) if parts else (False, False)
+        if (raw or raw_before) and (retelling or retelling_before):
             dropped.append(_of_another_kind(rows, parts))
+        if retelling:
+            dropped += _retold(rows, parts if retelling_before else ())
         self.engine.execute(f"CREATE OR REPLACE TEMP TABLE dropped AS {' UNION '.join(f'({d})' for d in dropped)}")
 
-    def _two_kinds(self, rows: str, parts: Sequence[Path]) -> bool:
-        """Are there rows with and rows without a raw line?"""
-        kinds = " UNION ALL ".join(
-            f"SELECT count(bytes), count(*) FROM {relation}"
-            for relation in (rows, *([read_parts(parts)] if parts else []))
-        )
-        found = self.engine.execute(kinds).fetchall()
-        with_line, all_rows = (sum(numbers) for numbers in zip(*found, strict=True))
-        return bool(0 < with_line < all_rows)
+    def _kinds(self, relation: str) -> tuple[bool, bool]:
+        """Are there rows with a raw line, and rows without?"""
+        with_line, count = self.engine.execute(f"SELECT count(bytes), count(*) FROM {relation}").fetchall()[0]
+        return with_line > 0, with_line < count
 
     def chosen(self, night: date) -> Iterator[pa.RecordBatch]:
         """The rows last chosen, in the archive's order."""
@@ -149,16 +151,35 @@ def _kept(night: date) -> str:
 
 def _of_another_kind(rows: str, parts: Sequence[Path]) -> str:
     """SQL for rows of which another kind of source brought the event first."""
-    names = [f"k{i}" for i, _ in enumerate(_ACROSS)]
-    keys = ", ".join(f"{sql} AS {name}" for name, sql in zip(names, _ACROSS, strict=True))
+    keys, same = _compared(_ACROSS)
     archived = f"SELECT {keys}, bytes IS NULL AS kind FROM {read_parts(parts)}" if parts else None
     here = f"SELECT {keys}, bytes IS NULL AS kind FROM {rows} WHERE bytes IS NOT NULL"
     other = f"({here}{f' UNION ALL {archived}' if archived else ''})"
-    same = " AND ".join(f"r.{n} IS NOT DISTINCT FROM o.{n}" for n in names)
     return (
         f"SELECT {_ROW} FROM (SELECT {_ROW}, {keys}, bytes IS NULL AS kind FROM {rows}) AS r "
         f"SEMI JOIN {other} AS o ON {same} AND r.kind <> o.kind"
     )
+
+
+def _retold(rows: str, parts: Sequence[Path]) -> Iterator[str]:
+    """SQL for rows without a raw line of which another such row, read before them or archived, tells the event."""
+    key, retelling = f"hash({', '.join(_RETOLD)})", f"(SELECT * FROM {rows} WHERE bytes IS NULL)"
+    yield (
+        f"SELECT {_ROW} FROM {retelling} SEMI JOIN (SELECT {key} AS h FROM {retelling} GROUP BY h HAVING count(*) > 1) "
+        f"AS twice ON {key} = twice.h "
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(_RETOLD)} ORDER BY source, pos, {_ROW}) > 1"
+    )
+    if parts:
+        keys, same = _compared(_RETOLD)
+        archived = f"(SELECT {keys} FROM {read_parts(parts)} WHERE bytes IS NULL)"
+        yield f"SELECT {_ROW} FROM (SELECT {_ROW}, {keys} FROM {retelling}) AS r SEMI JOIN {archived} AS o ON {same}"
+
+
+def _compared(key: Sequence[str]) -> tuple[str, str]:
+    """SQL that names the members of a key, and SQL that they are equal in r and o."""
+    names = [f"k{i}" for i, _ in enumerate(key)]
+    keys = ", ".join(f"{sql} AS {name}" for name, sql in zip(names, key, strict=True))
+    return keys, " AND ".join(f"r.{n} IS NOT DISTINCT FROM o.{n}" for n in names)
 
 
 def _of_file(path: Path, night: date, dropped: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[pa.RecordBatch]:

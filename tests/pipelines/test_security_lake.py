@@ -23,7 +23,7 @@ from parsing import parse
 from pipelines.endings import explained
 from pipelines.envelopes import security_lake
 from pipelines.envelopes.limits import Limits
-from pipelines.envelopes.ocsf import event, of_path
+from pipelines.envelopes.ocsf import event, event_line, of_path
 from pipelines.envelopes.security_lake import LACKS
 from pipelines.errors import DataError, Exit
 from pipelines.events import NAMES
@@ -175,6 +175,23 @@ def test_a_line_is_canonical_and_not_raw() -> None:
     (batch,) = batches(parquet([record(), record()]))
     canonical = json.dumps(EXPECTED, sort_keys=True, separators=(",", ":")).encode() + b"\n"
     assert (batch.data, batch.raw, batch.offset) == (canonical * 2, False, 0)
+
+
+GOLDEN = (
+    b'{"apiVersion":"audit.k8s.io/v1","auditID":"9f2c","kind":"Event","level":"RequestResponse","objectRef":{"apiGroup":'
+    b'"apps","apiVersion":"v1","name":"cart","namespace":"dev","resource":"deployments","subresource":"scale"},'
+    b'"requestReceivedTimestamp":"2026-09-15T12:00:00.123000Z","requestURI":"/apis/apps/v1/namespaces/dev/deployments/'
+    b'cart/scale?timeout=5s","responseStatus":{"code":200},"sourceIPs":["10.0.3.4"],"stage":"ResponseComplete",'
+    b'"stageTimestamp":"2026-09-15T12:00:00.125000Z","user":{"extra":{"accessKeyId":["ASIA"],"arn":["arn:aws:sts::'
+    b'111122223333:assumed-role/node/i-0abc"],"canonicalArn":["arn:aws:iam::111122223333:role/node"],"sessionName":'
+    b'["i-0abc"]},"groups":["system:masters","dev"],"uid":"aws-iam-authenticator:111122223333:AROA","username":"eve"},'
+    b'"userAgent":"kubectl/v1.32","verb":"patch"}'
+)
+
+
+def test_a_line_has_the_bytes_by_whose_hash_archives_know_it() -> None:
+    """Whoever changes a byte has every night of Security Lake parsed once more where it is read again."""
+    assert event_line(record()) == GOLDEN
 
 
 @pytest.mark.parametrize(
