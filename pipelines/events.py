@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines.body_facts import FACTS
+from pipelines.parquet import DIFFERS
 from pipelines.redact import REDACTED_URI
 from pipelines.tokens import masked
 
@@ -181,6 +182,15 @@ COLUMNS: tuple[EventColumn, ...] = (
 )
 
 NAMES: tuple[str, ...] = tuple(c.name for c in COLUMNS)
+
+
+def _field(column: EventColumn) -> pa.Field:
+    values = {DIFFERS: "yes"} if column.differs else {}
+    return pa.field(column.name, ARROW[column.type], metadata={"meaning": column.meaning} | values)
+
+
+SCHEMA = pa.schema([_field(c) for c in COLUMNS])
+"""Of the events table."""
 
 IDENTITY: tuple[str, ...] = ("audit_id", "stage", "received_ts", "username", "verb", "request_uri")
 """Columns that say which event a line reports; equal in them and in content_hash is a duplicate."""

@@ -20,7 +20,7 @@ from pipelines.handed import Inner
 from pipelines.heavy import BODY, LINE
 from pipelines.salvage import BadLine, saved
 
-QUARANTINE = pa.schema(
+QUARANTINE_SCHEMA = pa.schema(
     [
         pa.field("source", pa.string(), metadata={"meaning": "Source object the line stood in."}),
         pa.field("byte_offset", pa.int64(), metadata={"meaning": "Where the line starts, in inflated bytes."}),
@@ -141,7 +141,7 @@ def refuse_or_save(
 
 
 def quarantined(source: str, offset: int, line: bytes, reason: str) -> dict[str, object]:
-    """One row of QUARANTINE; of the line only its hash and a masked head stay."""
+    """One row of the quarantine; of the line only its hash and a masked head stay."""
     return {
         "source": source,
         "byte_offset": offset,

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.handed import SCHEMA, Inner, inner_batches, record_batches
 from pipelines.lines import lines_of
-from pipelines.parse import QUARANTINE, bad_lines, reading, refuse_or_save
+from pipelines.parse import QUARANTINE_SCHEMA, bad_lines, reading, refuse_or_save
 from pipelines.sources.base import Batch
 from pipelines.stages.choosing import settled
 
@@ -44,7 +44,7 @@ def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
             blank += refuse_or_save(bad, inner.extend, refused.append, batch.source)
         waiting = list(inner_batches(inner))
     whole = pa.concat_tables(rows).sort_by("pos")
-    quarantine = pa.Table.from_pylist(sorted(refused, key=_place), QUARANTINE)
+    quarantine = pa.Table.from_pylist(sorted(refused, key=_place), QUARANTINE_SCHEMA)
     return Parsed(_settled(engine, whole), quarantine, blank)
 
 

@@ -1,6 +1,7 @@
 """S3Store: an archive under one prefix of one bucket.
 
-Every read and write of S3 goes through it, so that the bucket's owner is checked on each. An object is written by one
+Every read and write of the archive goes through it, so that the bucket's owner is checked on each; objects of a source
+are read by objects.py, which checks it, too. An object is written by one
 PutObject, which has one winner; multipart uploads would leave parts behind, and some stores forget their conditions.
 tests/pipelines/test_store*.py run it against servers on loopback, tests/real_s3 against two real ones."""
 

@@ -6,6 +6,7 @@ tests/pipelines/test_bulk.py runs it against a service of its own."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.aws import export_task
@@ -31,7 +32,9 @@ def run_bulk(
     owner: str | None,
     apart_from: str,
 ) -> Source:
-    """What an export task wrote of the audit log's streams, each object named STREAM/NUMBER.gz.
+    """What an export task wrote of the audit log's streams, each object named START--END/STREAM/NUMBER.gz.
+
+    Every task begins to number anew: without its window an object would bear the name of another one.
 
     Args:
         logs: a client of one attempt: botocore takes "there can be only one task" for throttling and insists.
@@ -57,7 +60,8 @@ def run_bulk(
     below(s3, Place(place.bucket, f"{prefix}/"), _audit_log, owner)
     task = export_task.Task(task_name, group, AUDIT_STREAMS, export_bounds(Window(*window_ms)), place.bucket, prefix)
     task_id = export_task.run(logs, task, deadline_s=deadline_s, pause=pause, clock=clock)
-    source, passed = below(s3, Place(place.bucket, f"{prefix}/{task_id}/"), _audit_log, owner)
+    span = "--".join(f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H%M%S}.{ms % 1000:03d}Z" for ms in window_ms)
+    source, passed = below(s3, Place(place.bucket, f"{prefix}/{task_id}/"), _audit_log, owner, f"{span}/")
     if not source.objects:
         raise EmptyNightError(
             f"{task.where}, task {task_id}: completed without an object of {AUDIT_STREAMS} ({passed.total()} others); "

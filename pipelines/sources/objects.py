@@ -177,9 +177,11 @@ def open_objects(
     return source
 
 
-def below(s3: Any, place: Place, choice: Choice, owner: str | None) -> tuple[Source, Counter[str]]:
+def below(s3: Any, place: Place, choice: Choice, owner: str | None, folder: str = "") -> tuple[Source, Counter[str]]:
     """The chosen objects of a place, sorted by name, and how many were passed over for each reason.
 
+    Args:
+        folder: put before every name, where the names below the place are those of other places, too.
     Raises:
         AwsError: the bucket is refused or does not answer.
     """
@@ -198,8 +200,8 @@ def below(s3: Any, place: Place, choice: Choice, owner: str | None) -> tuple[Sou
             passed[reason] += 1
     names = sorted(chosen)
     reader = _AheadReader(bucket, [chosen[name] for name in names])
-    objects = tuple(StoredObject(name, chosen[name].size, i, reader) for i, name in enumerate(names))
-    return Source(objects, tuple(sorted(ignored))), passed
+    objects = tuple(StoredObject(f"{folder}{name}", chosen[name].size, i, reader) for i, name in enumerate(names))
+    return Source(objects, tuple(f"{folder}{name}" for name in sorted(ignored))), passed
 
 
 def _no_log(found: Listed) -> str | None:

@@ -16,10 +16,9 @@ from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.engine import modest
 from pipelines.errors import DataError
-from pipelines.events import ARROW, COLUMNS, EventColumn
+from pipelines.events import SCHEMA
 from pipelines.known import Known
-from pipelines.parquet import DIFFERS
-from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
+from pipelines.parse import QUARANTINE_SCHEMA
 from pipelines.scratch import scratch
 from pipelines.sources.base import Source
 from pipelines.stages.reading import Ended, Feed, Progress
@@ -27,15 +26,6 @@ from pipelines.stages.staging import Staging
 from pipelines.words import listed
 
 _BATCH_ROWS = 1 << 18
-
-
-def _field(column: EventColumn) -> pa.Field:
-    values = {DIFFERS: "yes"} if column.differs else {}
-    return pa.field(column.name, ARROW[column.type], metadata={"meaning": column.meaning} | values)
-
-
-SCHEMA = pa.schema([_field(c) for c in COLUMNS])
-"""Of the events table."""
 
 
 @dataclass(frozen=True)

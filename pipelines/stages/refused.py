@@ -21,7 +21,7 @@ _BATCH_ROWS = 8192
 
 @dataclass(frozen=True)
 class Refused:
-    """Bad lines (parse.QUARANTINE) of one run."""
+    """Bad lines (parse.QUARANTINE_SCHEMA) of one run."""
 
     engine: duckdb.DuckDBPyConnection
     file: Path

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.handed import SCHEMA, Inner, inner_batches
-from pipelines.parse import BAD, QUARANTINE, bad_lines, quarantined, reading, refuse_or_save
+from pipelines.parse import BAD, QUARANTINE_SCHEMA, bad_lines, quarantined, reading, refuse_or_save
 from pipelines.stages.choosing import Choosing
 from pipelines.stages.ordinary import Ordinary
 from pipelines.stages.parts import quoted, read_parts
@@ -89,7 +89,7 @@ class Staging:
             with suppress(ValueError):
                 batches.close()
         self._files = ordinary.close()
-        with pq.ParquetWriter(self.refused.file, QUARANTINE) as refused:
+        with pq.ParquetWriter(self.refused.file, QUARANTINE_SCHEMA) as refused:
             self._refuse(refused, [self._long(line) for line in self.feed.long])
             while self._has_bad():
                 self._parse(self._inner(self._rounds[-1], refused))
@@ -145,7 +145,7 @@ class Staging:
 
     def _refuse(self, refused: pq.ParquetWriter, entries: list[dict[str, object]]) -> None:
         if entries:
-            refused.write_table(pa.Table.from_pylist(entries, QUARANTINE))
+            refused.write_table(pa.Table.from_pylist(entries, QUARANTINE_SCHEMA))
 
     def _count(self, ordinary: Ordinary) -> None:
         """How the lines of each object ended that are not archived, and which nights there are."""

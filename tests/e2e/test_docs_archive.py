@@ -19,9 +19,9 @@ from features.catalogue import FEATURES, FOREST_NAMES, NAMES
 from features.items import KINDS as ITEM_KINDS
 from features.matrix import SUFFIXES
 from pipelines.commits import Counts
-from pipelines.parse import QUARANTINE
+from pipelines.events import SCHEMA as EVENTS
+from pipelines.parse import QUARANTINE_SCHEMA
 from pipelines.ranking import SCHEMA as RANKING
-from pipelines.stages.export import SCHEMA as EVENTS
 from pipelines.stages.findings import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +89,7 @@ DECLARED: dict[str, str] = {
         of=((f"`{kind.name}`", "yes" if kind.damage else "no", kind.meaning) for kind in KINDS),
     ),
     "events": columns(EVENTS),
-    "quarantine": columns(QUARANTINE),
+    "quarantine": columns(QUARANTINE_SCHEMA),
     "ranking": columns(RANKING),
     "kinds": rows("kind", "items", of=((f"`{kind.name}`", f"{kind.meaning}.") for kind in ITEM_KINDS)),
     "features": rows(

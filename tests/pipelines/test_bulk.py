@@ -22,6 +22,7 @@ GROUP = "/aws/eks/prod-usw2/cluster"
 AUDIT = "kube-apiserver-audit-0a1b"
 START = int(datetime(2026, 9, 15, tzinfo=UTC).timestamp()) * 1000
 END = START + 86_400_000
+SPAN = "2026-09-15T000000.000Z--2026-09-16T000000.000Z"
 
 
 def message(user: str = "eve") -> str:
@@ -63,11 +64,17 @@ def run(shared_bucket: tuple[Any, str], service: ExportService, time: Time) -> I
         endpoint = stack.enter_context(export_task_server(service))
 
         def start(
-            *, attempts: int = 1, deadline_s: float = 3600, prefix: str = "", name: str = "", archive: str = "archive"
+            *,
+            attempts: int = 1,
+            deadline_s: float = 3600,
+            prefix: str = "",
+            name: str = "",
+            archive: str = "archive",
+            end: int = END,
         ) -> Source:
             logs = stack.enter_context(closing(client("logs", region=None, endpoint_url=endpoint, attempts=attempts)))
             return run_bulk(
-                logs, s3, GROUP, (START, END), f"s3://{bucket}{prefix}", name or f"run-{uuid4().hex}",
+                logs, s3, GROUP, (START, end), f"s3://{bucket}{prefix}", name or f"run-{uuid4().hex}",
                 deadline_s=deadline_s, pause=time.pause, clock=time.clock, owner=None, apart_from=archive,
             )  # fmt: skip
 
@@ -95,8 +102,16 @@ def test_the_objects_of_the_task_are_read_whole(service: ExportService, run: Run
         "kube-apiserver-audit-9f/8e": [(START, message("other"))],
     }
     found = read(run(prefix="/bulk/eks"))
-    assert list(found) == [f"{AUDIT}/{n:06d}.gz" for n in range(3)] + ["kube-apiserver-audit-9f-8e/000000.gz"]
+    names = [f"{AUDIT}/{n:06d}.gz" for n in range(3)] + ["kube-apiserver-audit-9f-8e/000000.gz"]
+    assert list(found) == [f"{SPAN}/{name}" for name in names]
     assert sum(data.count(b'"auditID"') for data in found.values()) == 251
+
+
+def test_objects_of_two_windows_have_two_names_though_tasks_number_alike(service: ExportService, run: Run) -> None:
+    service.streams = {AUDIT: [(START, message()), (END, message("b"))]}
+    one, two = read(run()), read(run(end=END + 1))
+    assert [name.partition("/")[2] for name in (*one, *two)] == [f"{AUDIT}/000000.gz"] * 2
+    assert not set(one) & set(two)
 
 
 def test_first_and_last_millisecond_belong_to_the_window_and_the_next_does_not(
@@ -128,7 +143,7 @@ def test_other_streams_of_the_group_are_passed_over(service: ExportService, run:
     service.streams = {AUDIT: [(START, message())], "authenticator-7": [(START, "time=now")]}
     create = service._create
     service._create = lambda asked: create(asked | {"logStreamNamePrefix": ""})  # type: ignore[method-assign]
-    assert list(read(run())) == [f"{AUDIT}/000000.gz"]
+    assert list(read(run())) == [f"{SPAN}/{AUDIT}/000000.gz"]
 
 
 def test_pauses_between_polls_grow_to_a_minute(service: ExportService, run: Run, time: Time) -> None:

@@ -25,10 +25,10 @@ from pipelines.commits import Commit, Counts, folder
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.errors import DataError, RetryError
-from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
-from pipelines.parse import QUARANTINE as QUARANTINE_SCHEMA
+from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER, SCHEMA
+from pipelines.parse import QUARANTINE_SCHEMA
 from pipelines.sources.files import SourceFile, select
-from pipelines.stages.export import SCHEMA, Exported, export
+from pipelines.stages.export import Exported, export
 from pipelines.stages.reading import Ended
 from pipelines.store import ObjectStore
 

@@ -20,7 +20,7 @@ from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
 from pipelines.lists import apart
-from pipelines.parse import QUARANTINE
+from pipelines.parse import QUARANTINE_SCHEMA
 from pipelines.sources.base import Batch
 from pipelines.wrapped import MOST
 
@@ -395,7 +395,7 @@ def test_a_batch_cut_at_any_line_gives_the_same_rows(read: Read, whole: Parsed, 
 def test_no_bytes_are_no_rows(read: Read) -> None:
     parsed = read(b"")
     assert (parsed.rows.num_rows, parsed.quarantine.num_rows, parsed.blank) == (0, 0, 0)
-    assert parsed.quarantine.schema == QUARANTINE
+    assert parsed.quarantine.schema == QUARANTINE_SCHEMA
 
 
 def test_a_batch_leaves_nothing_in_the_engine() -> None:
