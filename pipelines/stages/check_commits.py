@@ -14,7 +14,9 @@ from pipelines import commits
 from pipelines.archive import EVENTS, QUARANTINE
 from pipelines.commits import Commit, Part
 from pipelines.errors import DataError
+from pipelines.scratch import scratch
 from pipelines.stages.check_rows import problem
+from pipelines.stages.check_twice import Met
 from pipelines.stages.findings import Tally
 from pipelines.store import ObjectStore
 
@@ -127,28 +129,38 @@ def _rewritten(tally: Tally, found: Mapping[int, Commit]) -> None:
 
 
 def parts(look: Look, table: str, cluster: str, night: date, read: Chain) -> None:
-    """Verify every part a night's commits name."""
-    for part in read.parts:
-        where = f"{commits.folder(table, cluster, night)}/{part.file}"
-        try:
-            digest = look.fetched(where)
-        except DataError as error:
-            look.tally.find("bytes", where, said(look.store, where, error))
-            continue
-        if digest is None:
-            look.tally.find("missing", where, f"missing, {part.bytes} bytes expected")
-            continue
-        size = look.size
-        if digest != part.sha256:
-            unlike = f"{size} bytes, {part.bytes} expected" if size != part.bytes else "another checksum"
-            look.tally.find("bytes", where, unlike)
-            continue
-        if size != part.bytes:
-            look.tally.find("bytes", where, f"{size} bytes, {part.bytes} expected")
-        look.tally.saw(size, part.rows)
-        wrong = problem(look.scratch, table, part.rows, night)
-        if wrong is not None:
-            look.tally.find(wrong[0], where, wrong[1], cluster=cluster, night=night, command="export")
+    """Verify every part a night's commits name, and that no two of them hold the same event."""
+    with scratch() as folder:
+        met = Met(folder) if table == EVENTS and len(read.parts) > 1 else None
+        for part in read.parts:
+            where = f"{commits.folder(table, cluster, night)}/{part.file}"
+            if not _arrived(look, where, part):
+                continue
+            look.tally.saw(look.size, part.rows)
+            wrong = problem(look.scratch, table, part.rows, night)
+            if wrong is not None:
+                look.tally.find(wrong[0], where, wrong[1], cluster=cluster, night=night, command="export")
+            elif met is not None and (again := met.again(look.scratch)):
+                look.tally.find(
+                    "twice", where, f"{again} of its {part.rows} rows stand in other parts of the night, too"
+                )
+
+
+def _arrived(look: Look, where: str, part: Part) -> bool:
+    """Is the part in the scratch file, with the bytes that were committed?"""
+    try:
+        digest = look.fetched(where)
+    except DataError as error:
+        look.tally.find("bytes", where, said(look.store, where, error))
+        return False
+    if digest is None:
+        look.tally.find("missing", where, f"missing, {part.bytes} bytes expected")
+        return False
+    size = look.size
+    unlike = f"{size} bytes, {part.bytes} expected" if size != part.bytes else "another checksum"
+    if digest != part.sha256 or size != part.bytes:
+        look.tally.find("bytes", where, unlike)
+    return digest == part.sha256
 
 
 def references(tally: Tally, cluster: str, night: date, events: Chain, quarantine: Chain) -> None:

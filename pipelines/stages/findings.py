@@ -39,6 +39,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("bytes", True, "The bytes of a part are not those committed.", _ANEW),
     Kind("rows", True, "A part holds another number of rows than committed, or cannot be read as Parquet.", _ANEW),
     Kind("order", True, "The rows of a part are out of order, or of another night.", _ANEW),
+    Kind("twice", True, "A part holds events that another part of the night holds.", _ANEW),
     Kind("reference", True, "Events count lines of a part of the quarantine that no commit of it names.", _ANEW),
     Kind(
         "table", True, "A derived table is damaged, or belongs to another place.", f"delete the object, then {_AGAIN}"

@@ -230,6 +230,21 @@ def record(then: Callable[[str], Damage]) -> Damage:
     return do
 
 
+def doubled(objects: Objects) -> str:
+    """Three events of the first night in a second part, well committed."""
+    commit = commit_of(objects, "events", FIRST)
+    where = folder("events", CLUSTER, FIRST)
+    rows = pq.read_table(BytesIO(objects[f"{where}/{commit.parts[0].file}"])).take([0, 5, 9])
+    sink = BytesIO()
+    pq.write_table(rows, sink)
+    body = sink.getvalue()
+    digest = sha256(body).hexdigest()
+    made = Part(part_file(digest), digest, 3, len(body))
+    objects[f"{where}/{made.file}"] = body
+    put(objects, replace(counted(read=3, archived=3)(commit), parts=(*commit.parts, made)))
+    return f"{where}/{made.file}"
+
+
 def next_day(rows: pa.Table) -> pa.Table:
     at = rows.schema.get_field_index("stage_ts")
     later = [time + timedelta(days=1) for time in rows["stage_ts"].to_pylist()]
@@ -300,6 +315,7 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
         forged(lambda rows: rows.take([*range(rows.num_rows - 2), -1 % rows.num_rows, rows.num_rows - 2])),
     ),
     "row twice": ("order", forged(lambda rows: rows.take([0, *range(rows.num_rows - 1)]))),
+    "rows in two parts": ("twice", without(*EVENTS_ALONE, then=doubled)),
     "rows of another night": ("order", forged(next_day)),
     "rows of no time": ("order", forged(timeless)),
     "size untold": ("bytes", forged(lambda rows: rows, size=1)),
