@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -12,15 +12,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
+from pipelines.archive import EVENTS, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.engine import modest
 from pipelines.errors import DataError
 from pipelines.events import SCHEMA
 from pipelines.known import Known
-from pipelines.parse import QUARANTINE_SCHEMA
 from pipelines.scratch import scratch
 from pipelines.sources.base import Source
+from pipelines.stages.filing import Elsewhere, Rest, file_quarantine
 from pipelines.stages.reading import Ended, Feed, Progress
 from pipelines.stages.staging import Staging
 from pipelines.words import listed
@@ -143,99 +143,20 @@ def _archive(
 ) -> tuple[dict[date, Commit | None], tuple[date, ...], int, int]:
     """Each night's commit, the nights of which this run wrote it, the bad lines met, and those known before."""
     home = next((n for n in asked if staging.present(n)), asked[0])
-    with _elsewhere(archive, staging, home) as elsewhere:
-        filed, known = _file_quarantine(archive, staging, home, elsewhere)
-        rest = _Rest(archive, staging, filed, elsewhere)
+    with ExitStack() as stack:
+        filed = file_quarantine(archive, staging, home, Elsewhere(archive, staging, home, stack))
+        rest = Rest(archive, staging, filed)
         commits: dict[date, Commit | None] = {}
         written = []
         for night in staging.nights:
             commits[night], wrote = _append(archive, staging, night, before[night], rest if night == home else None)
             if wrote:
                 written.append(night)
-    return commits, tuple(written), len(staging.refused), known
-
-
-@contextmanager
-def _elsewhere(archive: Archive, staging: Staging, home: date) -> Iterator[list[Path]]:
-    """Parts of the quarantine of other nights, if there is a bad line: it may have been filed under any of them.
-
-    A folder that grows shows its old lines to every run."""
-    nights = [night for night in archive.nights(QUARANTINE) if night != home] if staging.refused else []
-    with archive.files(*(archive.newest(QUARANTINE, night) for night in nights)) as parts:
-        yield parts
-
-
-def _file_quarantine(
-    archive: Archive, staging: Staging, home: date, elsewhere: Sequence[Path]
-) -> tuple[Commit | None, int]:
-    """File the bad lines under the home night.
-
-    Returns:
-        Its quarantine's commit, None where it has none, and how many of the lines were filed before.
-    """
-    filed: Mapping[str, int] = {}
-    known: Mapping[str, int] = {}
-
-    def added(before: Commit | None) -> Addition | None:
-        nonlocal filed, known
-        with archive.files(before) as parts:
-            filed, known = staging.refused.choose([*parts, *elsewhere])
-        fresh = sum(filed.values())
-        if not fresh:
-            return None
-        return Addition(staging.refused.chosen(), QUARANTINE_SCHEMA, (), Counts(read=fresh, archived=fresh))
-
-    commit, _ = archive.append(QUARANTINE, home, added)
-    for source, ended in staging.ended.items():
-        ended.quarantined += filed.get(source, 0)
-        # a bad line met again is a duplicate of the one in quarantine
-        ended.duplicate += known.get(source, 0)
-    return commit, sum(known.values())
-
-
-@dataclass(frozen=True)
-class _Rest:
-    """What belongs to the run and not to a night; the home night's commit bears it.
-
-    A bad line is quarantined in the first commit of events that counts it, whichever run filed it: one that died
-    before its commit left the counts to the next.
-    """
-
-    archive: Archive
-    staging: Staging
-    filed: Commit | None
-    elsewhere: Sequence[Path]
-
-    def counts(self, before: Commit | None) -> Counts:
-        """Counts that the night's commit does not hold yet."""
-        counted = before.quarantine if before else ()
-        with self.archive.files(self._only(counted)) as parts:
-            fresh, known = self.staging.refused.choose([*parts, *self.elsewhere])
-        bad, again = sum(fresh.values()), sum(known.values())
-        ended = self.staging.ended.values()
-        outside = sum(e.outside for e in ended)
-        return Counts(
-            read=bad + again + outside,
-            duplicate=again,
-            quarantined=bad,
-            outside=outside,
-            blank=sum(e.blank for e in ended),
-            skipped=sum(e.skipped for e in ended),
-        )
-
-    def parts(self) -> list[str]:
-        """Parts of the quarantine that hold a bad line of this run."""
-        with self.archive.files(self.filed) as parts:
-            return self.staging.refused.holding(parts)
-
-    def _only(self, files: Sequence[str]) -> Commit | None:
-        if self.filed is None:
-            return None
-        return replace(self.filed, parts=tuple(p for p in self.filed.parts if p.file in files))
+    return commits, tuple(written), len(staging.refused), filed.known
 
 
 def _append(
-    archive: Archive, staging: Staging, night: date, seen: Commit | None, rest: _Rest | None
+    archive: Archive, staging: Staging, night: date, seen: Commit | None, rest: Rest | None
 ) -> tuple[Commit | None, bool]:
     """The night's commit, and whether this run wrote it.
 

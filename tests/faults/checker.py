@@ -8,7 +8,9 @@ I2  exit 0: the archive holds exactly the deduplicated rows of the source
 I3  a clean re-run after any fault ends with exit 0 and the bytes of a run that met none
 I4  no row twice, none lost; the counts add up
 I5  every other end names stage, cause and mend, and nothing is retried for ever
-I6  nothing outside the commits is data; no upload dangles"""
+I6  nothing outside the commits is data; no upload dangles
+
+The job sends no message to anybody, so that none is sent twice needs no invariant."""
 
 from __future__ import annotations
 

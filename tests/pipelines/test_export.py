@@ -587,6 +587,23 @@ def test_two_writers_of_the_same_source_make_one_generation(
     assert done.commits[night(SECOND)] == newest(new_store("alone"))
 
 
+@pytest.mark.parametrize("table", [EVENTS, QUARANTINE])
+@pytest.mark.parametrize(("mine", "theirs"), [(FIRST, SECOND), (SECOND, FIRST)])
+def test_two_writers_of_two_nights_count_a_bad_line_once(
+    store: ObjectStore, source: Callable[..., Path], table: str, mine: str, theirs: str
+) -> None:
+    where = source("in", a=[at(FIRST), at(SECOND), BAD])
+    hit = f"{folder(table, 'prod', night(mine))}/_commit-1.json"
+    run(Hooked(store, lambda key, _: key == hit and run(store, where, theirs)), where, mine)
+    counted = [newest(store, day).counts for day in (FIRST, SECOND)]
+    assert sum(counts.quarantined for counts in counted) == 1
+    assert all(adds_up(counts) and counts.read == 3 for counts in counted)
+    # and a run after both finds it known
+    done = run(store, where, FIRST, SECOND)
+    assert (done.known, done.ended["a.log"].quarantined) == (3, 0)
+    assert sum(newest(store, day).counts.quarantined for day in (FIRST, SECOND)) == 1
+
+
 def test_a_copy_of_the_source_under_another_name_makes_no_second_generation(
     store: ObjectStore, source: Callable[..., Path]
 ) -> None:

@@ -12,7 +12,7 @@ from real_spark.hostile import hostile
 
 from pipelines.archive import Derived
 from pipelines.config import Config, FeaturesConfig
-from pipelines.stages.export import SCHEMA
+from pipelines.events import SCHEMA
 
 EVE = date(2026, 9, 14)
 Both = Callable[..., Derived]

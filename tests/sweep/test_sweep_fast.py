@@ -1,6 +1,6 @@
-"""A short sweep for every day: fourteen modes once each, spread so that every kind of call meets a fault.
+"""A short sweep for every day: fifteen modes once each, spread so that every kind of call meets a fault.
 
-test_sweep_whole.py sweeps every call."""
+test_sweep_whole.py sweeps with all modes, two scenes at every call."""
 
 from __future__ import annotations
 
