@@ -37,7 +37,7 @@ test-spark: $(READY) ## nights counted on a real Spark against DuckDB, about 3 m
 	@PYTHONPATH=tests $(BIN)/python -m real_spark.install
 	TEST_SPARK=1 PYTHONPATH=$(SPARK) $(BIN)/python -m pytest -q tests/real_spark
 
-sweep: $(READY) ## every fault, at every call of two nights, some hours; table in build/sweep.txt (SWEEP=kinds is shorter)
+sweep: $(READY) ## every fault, at every call of two nights, well over an hour; table in build/sweep.txt (SWEEP=kinds is shorter)
 	SWEEP=$(or $(SWEEP),all) $(BIN)/python -m pytest -q tests/sweep/test_sweep_whole.py -n 2
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
