@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
+from e2e.world import LAST
 from hypothesis import given
 from hypothesis import strategies as st
 from report_builders import backtest
 
+from pipelines.backtest.cases import Case, Impossible
+from pipelines.backtest.cluster import Actor
+from pipelines.backtest.evaluate import Asked, Evaluated, Outcome
+from pipelines.backtest.everything import KINDS
+from pipelines.backtest.result import summed_up
+from pipelines.backtest.standing import Standing
+from pipelines.config import Config
 from pipelines.report.backtest import LIMITS, BackTest, Group, Share, headline, percent
 
 
@@ -69,3 +77,46 @@ def test_the_headline_says_how_many_names_to_read():
         "at most four above. Nine in ten are met by reading the first 4 names a night."
     )
     assert percent(Share.of(1, 2)) == "50 % (9 to 91)"
+
+
+def _outcome(kind: str, type_: str, above: int) -> Outcome:
+    declared = next(k for k in KINDS if k.name == kind)
+    case = Case(declared, type_, Actor("eve", type_, (), (), {}, ()), LAST, "0")
+    return Outcome(case, Standing("eve", 1.0, above + 1, 90, above, 89))
+
+
+def _sum(*outcomes: Outcome, impossible: tuple[Impossible, ...] = (), principals: int = 90) -> BackTest:
+    found = Evaluated(list(outcomes), list(impossible), [], {LAST: 7}, {LAST: principals})
+    return summed_up(found, Asked([LAST], 1, 0, Config()), "prod", 3)
+
+
+def test_nine_attacks_in_ten_are_met_by_reading_down_to_the_ninth():
+    found = _sum(*(_outcome("shells", "person", above) for above in (0, 7, 0, 0, 3, 0, 0, 0, 0, 0)))
+    assert found.names_for_90_percent == 4
+    assert _sum(_outcome("shells", "person", 0)).names_for_90_percent == 1
+
+
+def test_the_weakest_attack_comes_first_and_so_does_the_innocent_that_stands_highest():
+    found = _sum(
+        _outcome("shells", "person", 0),
+        _outcome("stolen-token", "person", 9),
+        _outcome("stolen-token", "node", 0),
+        _outcome("busy-day", "person", 50),
+        _outcome("first-day", "person", 0),
+    )
+    assert [g.kind for g in found.kinds] == ["stolen-token", "shells"]
+    assert [g.type for g in found.types] == ["person", "node"]
+    assert (found.cells[0].kind, found.cells[0].type) == ("stolen-token", "person")
+    assert [g.kind for g in found.innocents] == ["first-day", "busy-day"]
+    assert found.attacks.cases == 3
+
+
+def test_what_was_not_possible_is_summed_by_its_reason():
+    one = Impossible("shells", "person", LAST, "no pod")
+    found = _sum(impossible=(one, one, Impossible("shells", "node", LAST, "no node")), principals=9)
+    assert [(row.type, row.cases, row.reason) for row in found.not_possible] == [
+        ("node", 1, "no node"),
+        ("person", 2, "no pod"),
+    ]
+    assert found.attacks is None
+    assert found.notices == (f"{LAST} has 9 principals: hardly anybody can stand above anybody",)
