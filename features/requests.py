@@ -5,6 +5,7 @@ ResponseStarted, so no stage is filtered out."""
 
 from __future__ import annotations
 
+from functools import reduce
 from string import ascii_lowercase, ascii_uppercase
 
 from features.predicates import REVIEWS, listed
@@ -14,9 +15,14 @@ _STAGE_RANK = (
     "CASE stage WHEN 'ResponseComplete' THEN 4 WHEN 'Panic' THEN 3 WHEN 'ResponseStarted' THEN 2 "
     "WHEN 'RequestReceived' THEN 1 ELSE 0 END"
 )
-# letter by letter: engines disagree on the lower case of other alphabets
-_LOWER = f"translate(user_agent, '{ascii_uppercase}', '{ascii_lowercase}')"
-_AGENT = f"rtrim(regexp_extract({_LOWER}, '^[^/ (]*'), '0123456789.-_')"
+# letter by letter: engines disagree on the lower case of other alphabets. Not by translate(), which DuckDB runs for
+# each row; replace() it runs for each distinct agent of a Parquet page, in a tenth of the time
+_LOWER = reduce(
+    lambda text, pair: f"replace({text}, '{pair[0]}', '{pair[1]}')",
+    zip(ascii_uppercase, ascii_lowercase, strict=True),
+    "regexp_extract(user_agent, '^[^/ (]*')",
+)
+_AGENT = f"rtrim({_LOWER}, '0123456789.-_')"
 # an IPv4 address may come dressed as IPv6
 _ADDRESS = "regexp_replace(nullif(source_ips[1], ''), '^::[fF]{4}:', '')"
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"

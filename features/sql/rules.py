@@ -30,8 +30,8 @@ _OPERATORS = (
 _FUNCTIONS = (
     exp.ArrayAgg, exp.ArrayContains, exp.ArraySort, exp.Ceil, exp.Coalesce, exp.Contains, exp.Count, exp.FirstValue,
     exp.Greatest, exp.Hour, exp.Least, exp.Max, exp.Min, exp.Nullif, exp.Pad, exp.RegexpExtract,
-    exp.RegexpFullMatch, exp.RegexpLike, exp.RegexpReplace, exp.RowNumber, exp.SplitPart, exp.StartsWith, exp.Sum,
-    exp.TimestampTrunc, exp.Translate, exp.Trim,
+    exp.RegexpFullMatch, exp.RegexpLike, exp.RegexpReplace, exp.Replace, exp.RowNumber, exp.SplitPart, exp.StartsWith,
+    exp.Sum, exp.TimestampTrunc, exp.Trim,
 )  # fmt: skip
 PORTABLE = frozenset((*_GRAMMAR, *_OPERATORS, *_FUNCTIONS))
 """What means the same in all dialects, be it by a rule below."""

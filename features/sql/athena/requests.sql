@@ -424,15 +424,113 @@ SELECT
   ) AS is_public,
   COALESCE(
     NULLIF(
-      TRIM(TRAILING '0123456789.-_' FROM COALESCE(
-        REGEXP_EXTRACT(
-          TRANSLATE(user_agent, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-          '\A[^/ (]*'
+      TRIM(TRAILING '0123456789.-_' FROM REPLACE(
+        REPLACE(
+          REPLACE(
+            REPLACE(
+              REPLACE(
+                REPLACE(
+                  REPLACE(
+                    REPLACE(
+                      REPLACE(
+                        REPLACE(
+                          REPLACE(
+                            REPLACE(
+                              REPLACE(
+                                REPLACE(
+                                  REPLACE(
+                                    REPLACE(
+                                      REPLACE(
+                                        REPLACE(
+                                          REPLACE(
+                                            REPLACE(
+                                              REPLACE(
+                                                REPLACE(
+                                                  REPLACE(
+                                                    REPLACE(
+                                                      REPLACE(
+                                                        REPLACE(
+                                                          COALESCE(
+                                                            REGEXP_EXTRACT(user_agent, '\A[^/ (]*'),
+                                                            CASE WHEN NOT user_agent IS NULL THEN '' END
+                                                          ),
+                                                          'A',
+                                                          'a'
+                                                        ),
+                                                        'B',
+                                                        'b'
+                                                      ),
+                                                      'C',
+                                                      'c'
+                                                    ),
+                                                    'D',
+                                                    'd'
+                                                  ),
+                                                  'E',
+                                                  'e'
+                                                ),
+                                                'F',
+                                                'f'
+                                              ),
+                                              'G',
+                                              'g'
+                                            ),
+                                            'H',
+                                            'h'
+                                          ),
+                                          'I',
+                                          'i'
+                                        ),
+                                        'J',
+                                        'j'
+                                      ),
+                                      'K',
+                                      'k'
+                                    ),
+                                    'L',
+                                    'l'
+                                  ),
+                                  'M',
+                                  'm'
+                                ),
+                                'N',
+                                'n'
+                              ),
+                              'O',
+                              'o'
+                            ),
+                            'P',
+                            'p'
+                          ),
+                          'Q',
+                          'q'
+                        ),
+                        'R',
+                        'r'
+                      ),
+                      'S',
+                      's'
+                    ),
+                    'T',
+                    't'
+                  ),
+                  'U',
+                  'u'
+                ),
+                'V',
+                'v'
+              ),
+              'W',
+              'w'
+            ),
+            'X',
+            'x'
+          ),
+          'Y',
+          'y'
         ),
-        CASE
-          WHEN NOT TRANSLATE(user_agent, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') IS NULL
-          THEN ''
-        END
+        'Z',
+        'z'
       )),
       ''
     ),

@@ -291,10 +291,102 @@ SELECT
   ) AS is_public,
   COALESCE(
     NULLIF(
-      TRIM(TRAILING '0123456789.-_' FROM REGEXP_EXTRACT(
-        TRANSLATE(user_agent, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-        '\\A[^/ (]*',
-        0
+      TRIM(TRAILING '0123456789.-_' FROM REPLACE(
+        REPLACE(
+          REPLACE(
+            REPLACE(
+              REPLACE(
+                REPLACE(
+                  REPLACE(
+                    REPLACE(
+                      REPLACE(
+                        REPLACE(
+                          REPLACE(
+                            REPLACE(
+                              REPLACE(
+                                REPLACE(
+                                  REPLACE(
+                                    REPLACE(
+                                      REPLACE(
+                                        REPLACE(
+                                          REPLACE(
+                                            REPLACE(
+                                              REPLACE(
+                                                REPLACE(
+                                                  REPLACE(
+                                                    REPLACE(
+                                                      REPLACE(REPLACE(REGEXP_EXTRACT(user_agent, '\\A[^/ (]*', 0), 'A', 'a'), 'B', 'b'),
+                                                      'C',
+                                                      'c'
+                                                    ),
+                                                    'D',
+                                                    'd'
+                                                  ),
+                                                  'E',
+                                                  'e'
+                                                ),
+                                                'F',
+                                                'f'
+                                              ),
+                                              'G',
+                                              'g'
+                                            ),
+                                            'H',
+                                            'h'
+                                          ),
+                                          'I',
+                                          'i'
+                                        ),
+                                        'J',
+                                        'j'
+                                      ),
+                                      'K',
+                                      'k'
+                                    ),
+                                    'L',
+                                    'l'
+                                  ),
+                                  'M',
+                                  'm'
+                                ),
+                                'N',
+                                'n'
+                              ),
+                              'O',
+                              'o'
+                            ),
+                            'P',
+                            'p'
+                          ),
+                          'Q',
+                          'q'
+                        ),
+                        'R',
+                        'r'
+                      ),
+                      'S',
+                      's'
+                    ),
+                    'T',
+                    't'
+                  ),
+                  'U',
+                  'u'
+                ),
+                'V',
+                'v'
+              ),
+              'W',
+              'w'
+            ),
+            'X',
+            'x'
+          ),
+          'Y',
+          'y'
+        ),
+        'Z',
+        'z'
       )),
       ''
     ),
