@@ -96,7 +96,7 @@ def compare(root: Path, rounds: int, found: Found) -> None:
     Raises:
         RuntimeError: the two did not count the same.
     """
-    runs: dict[str, list[Cost]] = {"stage": [], "pandas": []}
+    runs: dict[str, list[Cost]] = {"stage": [], "count": [], "pandas": []}
     for k in range(rounds):
         for kind, of in runs.items():
             of.append(cost(kind, root, CLUSTER, NIGHTS))
@@ -142,8 +142,10 @@ def _median(runs: Sequence[Cost]) -> Cost:
 def answers(found: Found) -> Iterator[list[str]]:
     """Rows of the table: figure, asked, found, met."""
     ours, theirs = found.turns["stage"], found.turns["pandas"]
-    yield _row("CPU, pandas / ours", "at least", 2.5, theirs.cpu_s / ours.cpu_s)
-    yield _row("peak of memory, ours / pandas", "at most", 0.4, ours.peak / theirs.peak)
+    counting = found.turns["count"]
+    yield _row("CPU, pandas / the counting", "at least", 2.5, theirs.cpu_s / counting.cpu_s)
+    yield _row("CPU, pandas / the whole stage", "at least", 2.5, theirs.cpu_s / ours.cpu_s)
+    yield _row("peak of memory, the whole stage / pandas", "at most", 0.4, ours.peak / theirs.peak)
     small, *large = sorted(found.sizes)
     for size in large:
         times, bound = size / small, 1.5 * size / small
@@ -167,8 +169,8 @@ def shown(found: Found) -> str:
     small = min(found.sizes)
     notes = (
         f"About {small:,} events; both counted the same {found.columns} of {len(NAMES)} features of "
-        f"{found.turns['pandas'].rows} principals, and the same items. Ours counts the others, too, judges all by "
-        f"{NIGHTS} nights, verifies what it reads and commits what it makes.",
+        f"{found.turns['pandas'].rows} principals, and the same items. `count` is the part of the stage that pandas "
+        f"does too, for all features; `stage` also reads the rows of {NIGHTS} nights, judges by them, and commits.",
     )
     head = ["CPU s", "clock s", "peak MB", "principals"]
     each = [[f"{size:,}", f"{NIGHTS}", *_cells(of)] for size, of in sorted(found.sizes.items())]
