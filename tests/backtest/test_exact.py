@@ -9,14 +9,17 @@ import duckdb
 import pyarrow as pa
 import pytest
 from backtest.conftest import CONFIG
-from e2e.world import LAST, NIGHTS
+from e2e.world import ATTACKER, LAST, NIGHTS
 
-from pipelines.archive import EVENTS, Addition, Archive
+from features.catalogue import NAMES
+from features.days import blinded
+from pipelines.archive import EVENTS, PRINCIPAL_DAYS, Addition, Archive
 from pipelines.backtest.cases import Case
 from pipelines.backtest.cluster import cluster_of
 from pipelines.backtest.evaluate import Asked, Outcome, evaluate
 from pipelines.backtest.events import SCHEMA
 from pipelines.backtest.everything import KINDS
+from pipelines.backtest.recount import Night, recount
 from pipelines.commits import Counts
 from pipelines.stages.features import events_of, features, requests_of
 from pipelines.stages.history import history
@@ -72,3 +75,27 @@ def test_cases_of_a_night_do_not_see_each_other(archive, connection):
     for name in ("mass-secret-read", "first-day"):
         alone = evaluate(archive, connection, Asked([LAST], 2, 0, CONFIG, [k for k in KINDS if k.name == name]))
         assert [o for o in several.outcomes if o.case.kind.name == name] == alone.outcomes
+
+
+@pytest.mark.parametrize("name", ["mass-secret-read", "shells"])
+def test_every_count_of_every_principal_is_what_the_archive_would_hold(name, archive, copied, connection):
+    kinds = [kind for kind in KINDS if kind.name == name]
+    # the thief of the last night starts to read secrets, too: what both start is worth less to each
+    case = next(
+        o.case
+        for o in evaluate(archive, connection, Asked([LAST], 4, 0, CONFIG, kinds)).outcomes
+        if o.case.actor.principal != ATTACKER
+    )
+    past = history(archive, LAST, CONFIG.history.nights)
+    with requests_of(archive, connection, events_of(archive, LAST), past):
+        real = Night.of(connection)
+        (change,) = recount(real, [case.events(LAST, cluster_of(connection))], {})
+    _plainly(archive, copied, connection, case)
+    plain = _counts(copied.derived(PRINCIPAL_DAYS, LAST).table)
+    changed = _counts(blinded(change.days, change.blind))
+    assert _counts(blinded(real.days, change.blind)) | changed == plain
+    assert name != "mass-secret-read" or ATTACKER in changed
+
+
+def _counts(days: pa.Table) -> dict[str, dict[str, Any]]:
+    return {row["principal"]: {name: row[name] for name in NAMES} for row in days.to_pylist()}
