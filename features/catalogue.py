@@ -30,7 +30,7 @@ YARDSTICKS = ("principal", "type", "cluster")
 """For whom an item is new."""
 
 REPEATS = 5
-"""How often one request that fails over and over counts as a failure: a program in a loop is no search."""
+"""How often one request that is made over and over counts as a failure or a question: a loop is no search."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def _distinct(name: str, group: str, unit: str, meaning: str, expression: str, c
     return Feature(name, group, unit, meaning, counts, distinct=expression)
 
 
-def _failures(name: str, meaning: str, counts: str) -> Feature:
+def _repeated(name: str, group: str, meaning: str, counts: str) -> Feature:
     told = f"{meaning}, one that is repeated at most {REPEATS} times."
-    return Feature(name, "refusals", "requests", told, counts, distinct=p.ACTION_ON_OBJECT, at_most=REPEATS)
+    return Feature(name, group, "requests", told, counts, distinct=p.ACTION_ON_OBJECT, at_most=REPEATS)
 
 
 _OTHER_ERRORS = "coalesce(code >= 400 AND code NOT IN (401, 403, 404), false)"
@@ -92,13 +92,13 @@ _COUNTED: tuple[Feature, ...] = (
     _requests("creates", "mix", "Creates.", "verb = 'create'"),
     _requests("updates", "mix", "Updates and patches.", "verb IN ('update', 'patch')"),
     _requests("url_requests", "mix", "Requests for a URL that is no resource.", "resource IS NULL"),
-    _requests("self_reviews", "mix", "Questions about one's own permissions.", _REVIEWS),
+    _repeated("self_reviews", "mix", "Questions about one's own permissions", _REVIEWS),
     _requests("deletes", "impact", "Deletes of one object.", "verb = 'delete'"),
     _requests("collection_deletes", "impact", "Deletes of whole collections.", "verb = 'deletecollection'"),
-    _failures("forbidden", "Requests refused for lack of permission (403)", "code = 403"),
+    _repeated("forbidden", "refusals", "Requests refused for lack of permission (403)", "code = 403"),
     _requests("unauthorized", "refusals", "Requests without a valid identity (401).", "code = 401"),
-    _failures("not_found", "Requests for what is not there (404)", "code = 404"),
-    _failures("other_errors", "Other refused or failed requests (4xx, 5xx)", _OTHER_ERRORS),
+    _repeated("not_found", "refusals", "Requests for what is not there (404)", "code = 404"),
+    _repeated("other_errors", "refusals", "Other refused or failed requests (4xx, 5xx)", _OTHER_ERRORS),
     _distinct(
         "distinct_denied_actions",
         "refusals",

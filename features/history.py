@@ -68,11 +68,18 @@ class Surprises:
     """Median of what was learnt of the principal's own earlier nights; NaN where that is nothing."""
     nights: Whole
     """Earlier nights of each principal."""
+    references: tuple[Reference, Reference, Reference]
+    """Own past, peers and cluster, as they found the counts."""
 
     @property
     def least(self) -> Floats:
         """The smallest of the three: strange for itself, for its peers and for the cluster at once."""
         return np.minimum(np.minimum(self.own, self.peers), self.cluster)
+
+    def least_of(self, counts: Floats) -> Floats:
+        """The smallest surprise of other counts in place of the night's, by the same references."""
+        least: Floats = np.minimum.reduce([reference.surprise(counts) for reference in self.references])
+        return least
 
 
 def decades(counts: Floats, mean: Floats, variance: Floats) -> Floats:
@@ -122,7 +129,7 @@ def surprises(tonight: Counts, past: Counts) -> Surprises:
     expected = np.take_along_axis(means, deciding[None], axis=0)[0]
     places = past.groups.find(tonight.principals)
     nights = np.append(past.groups.sizes, 0)[places]
-    return Surprises(found[0], found[1], found[2], expected, own_usual(tonight, known).median, nights)
+    return Surprises(found[0], found[1], found[2], expected, own_usual(tonight, known).median, nights, references)
 
 
 def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:

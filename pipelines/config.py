@@ -71,6 +71,9 @@ class ForestConfig(BaseModel, frozen=True, extra="forbid"):
     )
     trees: int = _whole(300, 1, 10_000, "Trees in the forest.")
     sample_size: int = _whole(256, 2, 4096, "Rows drawn for each tree.")
+    seeds: int = _whole(
+        20, 1, 1000, "Forests grown, each with the next seed: the median score ranks, their ranks are the interval."
+    )
     # numpy and scikit-learn take no larger seed
     seed: int = _whole(0, 0, 2**32 - 1, "Seed of samples and cuts; recorded with every run.")
 

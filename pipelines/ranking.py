@@ -15,10 +15,24 @@ REASON = pa.struct(
         ("value", pa.int64()),
         ("expected", pa.float64()),
         ("usual", pa.float64()),
+        ("usual_low", pa.float64()),
+        ("usual_high", pa.float64()),
+        ("peers_low", pa.float64()),
+        ("peers_high", pa.float64()),
         ("surprise", pa.float64()),
         ("share", pa.float64()),
     ]
 )
+COUNTERFACTUAL = pa.struct(
+    [
+        ("feature", pa.string()),
+        ("value", pa.int64()),
+        ("instead", pa.int64()),
+        ("rank", pa.int64()),
+        ("rank_without_all", pa.int64()),
+    ]
+)
+TOGETHER = pa.struct([("kind", pa.string()), ("item", pa.string()), ("principals", pa.int64())])
 EVIDENCE = pa.struct(
     [
         ("feature", pa.string()),
@@ -44,6 +58,9 @@ _TYPES: dict[str, pa.DataType] = {
     "aws_score": pa.float64(),
     "one_in": pa.float64(),
     "reasons": pa.list_(REASON),
+    "counterfactual": COUNTERFACTUAL,
+    "strange_nights": pa.int64(),
+    "together": TOGETHER,
     "evidence": pa.list_(EVIDENCE),
     "marks": pa.list_(_TEXT),
     "first_seen": pa.date32(),
@@ -51,9 +68,6 @@ _TYPES: dict[str, pa.DataType] = {
 }
 SCHEMA = pa.schema([pa.field(c.name, _TYPES[c.name], metadata={"meaning": c.meaning}) for c in COLUMNS])
 """The report's columns, in their order and with their meanings."""
-
-LATER = frozenset({"rank_lo", "rank_hi", "one_in"})
-"""Columns that are null in every ranking so far."""
 
 
 def table(records: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -63,6 +77,6 @@ def table(records: Sequence[Mapping[str, Any]]) -> pa.Table:
         ValueError: a record lacks a column or has one too many.
     """
     for record in records:
-        if record.keys() != set(SCHEMA.names) - LATER:
-            raise ValueError(f"a ranking's record has {sorted(record)}; expected {sorted(set(SCHEMA.names) - LATER)}")
+        if record.keys() != set(SCHEMA.names):
+            raise ValueError(f"a ranking's record has {sorted(record)}; expected {sorted(SCHEMA.names)}")
     return pa.Table.from_pylist(list(records), SCHEMA)

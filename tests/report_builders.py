@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from pipelines.report.backtest import BackTest, Group, NotPossible
-from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
+from pipelines.report.model import Counterfactual, Coverage, Evidence, Night, RankedPrincipal, Reason, Together
 
 HOSTILE = {
     "img": "<img src=x onerror=alert(1)>",
@@ -65,6 +65,10 @@ def reason(**changes: Any) -> Reason:
             "value": 41,
             "expected": 0.02,
             "usual": 0.0,
+            "usual_low": 0.0,
+            "usual_high": 0.0,
+            "peers_low": 0.0,
+            "peers_high": 2.0,
             "surprise": 3.5,
             "share": 0.72,
         }
@@ -107,6 +111,9 @@ def ranked(rank: int = 1, **changes: Any) -> RankedPrincipal:
             "aws_score": 1.25,
             "one_in": 3_500.0,
             "reasons": (reason(),),
+            "counterfactual": Counterfactual("secret_reads", "requests", 41, 0, 38, 38),
+            "strange_nights": 1,
+            "together": None,
             "evidence": (evidence(),),
             "marks": (),
             "first_seen": date(2026, 11, 1),
@@ -166,6 +173,7 @@ def night_of(text: str, rows: int = 27) -> Night:
             type=text,
             peer_group=text,
             marks=(text,),
+            together=Together("address", text, 3),
             reasons=(reason(meaning=text, unit=text), reason(feature=text)),
             evidence=(evidence(audit_ids=(text, text)), evidence(feature="loose\n" + text)),
         )
@@ -179,9 +187,9 @@ def bare(rank: int = 1) -> RankedPrincipal:
     empty = {
         field.name: None
         for field in fields(RankedPrincipal)
-        if field.name in ("rank_lo", "rank_hi", "aws_score", "one_in", "first_seen")
+        if field.name in ("rank_lo", "rank_hi", "aws_score", "one_in", "counterfactual", "first_seen")
     }
-    return ranked(rank, **empty, reasons=(), evidence=(), history_nights=0)
+    return ranked(rank, **empty, reasons=(), evidence=(), strange_nights=0, history_nights=0)
 
 
 def backtest(**changes: Any) -> BackTest:

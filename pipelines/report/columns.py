@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TypeAlias
 
-from pipelines.report.model import Evidence, RankedPrincipal, Reason
+from pipelines.report.model import Counterfactual, Evidence, RankedPrincipal, Reason, Together
 
 Cell: TypeAlias = "str | int | float | Sequence[Cell] | Mapping[str, Cell] | None"
 
@@ -42,9 +42,29 @@ def _reason(reason: Reason) -> Cell:
         "value": reason.value,
         "expected": reason.expected,
         "usual": reason.usual,
+        "usual_low": reason.usual_low,
+        "usual_high": reason.usual_high,
+        "peers_low": reason.peers_low,
+        "peers_high": reason.peers_high,
         "surprise": reason.surprise,
         "share": reason.share,
     }
+
+
+def _counterfactual(found: Counterfactual | None) -> Cell:
+    if found is None:
+        return None
+    return {
+        "feature": found.feature,
+        "value": found.value,
+        "instead": found.instead,
+        "rank": found.rank,
+        "rank_without_all": found.rank_without_all,
+    }
+
+
+def _together(found: Together | None) -> Cell:
+    return None if found is None else {"kind": found.kind, "item": found.item, "principals": found.principals}
 
 
 def _evidence(evidence: Evidence) -> Cell:
@@ -166,6 +186,28 @@ COLUMNS: tuple[Column, ...] = (
         "The features that lifted the score most, with tonight's count and what was expected.",
         lambda row: [_reason(reason) for reason in row.reasons],
         brief=True,
+    ),
+    Column(
+        "counterfactual",
+        "Otherwise",
+        "",
+        "The rank with the first reason's count at its usual value, and with the counts of all reasons at theirs.",
+        lambda row: _counterfactual(row.counterfactual),
+    ),
+    Column(
+        "strange_nights",
+        "In a row",
+        "nights",
+        "Own nights in a row, this one the last, on which the first reason was strange.",
+        attrgetter("strange_nights"),
+        figure=True,
+    ),
+    Column(
+        "together",
+        "Moved with",
+        "",
+        "Something that several principals, this one among them, began to use on this night.",
+        lambda row: _together(row.together),
     ),
     Column(
         "evidence",

@@ -22,7 +22,10 @@ from pipelines.report.sentences import (
     coverage_line,
     figure,
     habit,
+    lasting,
+    moved,
     notices,
+    otherwise,
     rarity,
     reason_sentence,
 )
@@ -54,6 +57,8 @@ class _Card:
     loose_evidence: tuple[Evidence, ...]  # of features that are not among the reasons
     usernames: tuple[str, ...]  # where they say more than the principal's name
     more_usernames: int
+    notes: tuple[str, ...]  # since when, and with whom
+    otherwise: str | None
 
 
 def report_html(night: Night, backtest: BackTest | None = None) -> str:
@@ -137,6 +142,8 @@ def _card(row: RankedPrincipal, strangest: float) -> _Card:
         loose_evidence=tuple(item for item in row.evidence if item.feature not in features),
         usernames=usernames[:_MOST_USERNAMES],
         more_usernames=len(usernames[_MOST_USERNAMES:]),
+        notes=tuple(note for note in (lasting(row), moved(row), *row.marks) if note is not None),
+        otherwise=otherwise(row),
     )
 
 
@@ -144,7 +151,7 @@ def _shown_reason(reason: Reason, evidence: tuple[Evidence, ...]) -> _ShownReaso
     return _ShownReason(
         reason=reason,
         tonight=counted(reason.value, reason.unit),
-        habit=habit(reason.usual),
+        habit=habit(reason),
         rarity=rarity(reason.surprise),
         expected=figure(reason.expected),
         share=None if reason.share is None else round(100 * reason.share),

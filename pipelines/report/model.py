@@ -28,12 +28,37 @@ class Reason:
     unit: str  # plural: requests, namespaces
     value: int  # tonight
     expected: float | None  # mean count a night in the reference that found it least strange
-    usual: float | None  # median of the principal's own earlier nights; None without one
+    usual: float | None  # median of the principal's own usual nights; None without one
+    usual_low: float | None  # four of five of its usual nights lie between these two
+    usual_high: float | None
+    peers_low: float | None  # and of its peers' nights
+    peers_high: float | None
     surprise: float  # decades: expected less than once in 10**surprise nights
     share: float | None  # of the score, 0 to 1
 
     def __post_init__(self) -> None:
         _check_finite(self)
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """What rank the principal would have, had it done only what is usual."""
+
+    feature: str  # of the first reason
+    unit: str
+    value: int  # tonight
+    instead: int  # the usual count
+    rank: int  # with this count alone as usual
+    rank_without_all: int  # with the counts of all its reasons as usual
+
+
+@dataclass(frozen=True)
+class Together:
+    """Something that several principals began to use on this night."""
+
+    kind: str  # of items
+    item: str
+    principals: int  # how many began it
 
 
 @dataclass(frozen=True)
@@ -72,6 +97,9 @@ class RankedPrincipal:
     aws_score: float | None
     one_in: float | None
     reasons: tuple[Reason, ...]
+    counterfactual: Counterfactual | None
+    strange_nights: int
+    together: Together | None
     evidence: tuple[Evidence, ...]
     marks: tuple[str, ...]
     first_seen: date | None

@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping
 
 from features.history import CAP
-from pipelines.report.model import Coverage, Night, Reason
+from pipelines.report.model import Coverage, Night, RankedPrincipal, Reason
 from pipelines.report.text import visible
 
 NOTHING = "\N{EN DASH}"
+FIRST = 10
+"""Ranks that are read first; of who stays among them without its reasons the page says so."""
 SCORE = (
     "Score = CoDisp times norm: how alone a principal stands in the forest, multiplied by how much about it is unusual;"
     " higher is stranger."
@@ -61,16 +63,54 @@ def rarity(surprise: float) -> str:
     return f"expected less than once in {nights(surprise)} nights"
 
 
-def habit(usual: float | None) -> str:
-    """What the principal's own earlier nights held, those apart that were strange themselves."""
-    return "no usual night of its own" if usual is None else f"usually {figure(usual)} a night"
+def habit(reason: Reason) -> str:
+    """What the principal's own usual nights held, and its peers': four of five of them."""
+    own = _span(reason.usual_low, reason.usual_high)
+    peers = _span(reason.peers_low, reason.peers_high)
+    said = "no usual night of its own" if own is None else f"usually {own} a night"
+    return said if peers is None else f"{said}, its peers {peers}"
+
+
+def _span(low: float | None, high: float | None) -> str | None:
+    if low is None or high is None:
+        return None
+    return figure(low) if low == high else f"{figure(low)} to {figure(high)}"
+
+
+def otherwise(row: RankedPrincipal) -> str | None:
+    """`With 2 requests instead of 41: rank 38.`, and what all reasons at their usual counts would change."""
+    found = row.counterfactual
+    if found is None:
+        return None
+    first = f"With {figure(found.instead)} instead of {counted(found.value, found.unit)}: rank {figure(found.rank)}."
+    if len(row.reasons) < 2:
+        return first
+    if found.rank_without_all <= FIRST:
+        return f"{first} Still rank {figure(found.rank_without_all)} with all its reasons as usual: more is strange."
+    return f"{first} With all its reasons as usual: rank {figure(found.rank_without_all)}."
+
+
+def lasting(row: RankedPrincipal) -> str | None:
+    """`new tonight` or `for 3 nights`: since when the first reason has been strange."""
+    if not row.strange_nights:
+        return None
+    return "new tonight" if row.strange_nights == 1 else f"for {counted(row.strange_nights, 'nights')}"
+
+
+def moved(row: RankedPrincipal) -> str | None:
+    """`moved with 8 others: new address 203.0.113.7`."""
+    found = row.together
+    if found is None:
+        return None
+    others = counted(found.principals - 1, "others")
+    return f"moved with {others}: new {found.kind.replace('_', ' ')} {found.item}"
 
 
 def reason_sentence(reason: Reason) -> str:
     """`Secrets read with success: 41 requests; usually 0 a night; expected less than once in 3,200 nights`."""
     what = reason.meaning.rstrip(". ")
     tonight = counted(reason.value, reason.unit)
-    return f"{what}: {tonight}; {habit(reason.usual)}; {rarity(reason.surprise)}"
+    return f"{what}: {tonight}; {habit(reason)}; {rarity(reason.surprise)}"
 
 
 def hour_list(hours: tuple[int, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,49 +11,106 @@ import numpy.typing as npt
 
 from models.base import Detector
 from models.explain import product_shares
+from models.rank import ranks
 from pipelines.config import ForestConfig
 
 Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+_MOST_ROWS = 20_000
+"""Rows of the history that a rarity is told by."""
+
+_LARGEST_SEED = 2**32
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a forest makes of rows: (n,) each, higher is stranger; `score` ranks."""
+    """What the forests make of rows: (n,) each, higher is stranger; `score` ranks."""
 
     score: Floats
     codisp: Floats
+    """Median over the forests."""
     norm: Floats
     aws: Floats
+    """By the first forest."""
+    low: Whole
+    """Best rank over the forests."""
+    high: Whole
     rows: Floats
     detector: Detector
+    """The first forest."""
+    history: Floats
+    """Scores of earlier nights' rows by the first forest, ascending; at most so many, evenly taken."""
 
     def shares(self) -> Floats:
         """Where each row's score comes from: the shares of its features, (n, features)."""
         return product_shares(self.detector.attribute(self.rows).sum(axis=2), self.rows)
 
+    def first(self, rows: Floats) -> Floats:
+        """Scores of any rows by the first forest."""
+        return _product(self.detector.codisp(rows), rows)
+
+    @property
+    def one_in(self) -> Floats:
+        """In how many principal-nights of the history a score as high is met once; NaN without a history."""
+        if not len(self.history):
+            return np.full(len(self.score), np.nan)
+        as_high = len(self.history) - np.searchsorted(self.history, self.first(self.rows), side="left")
+        rarity: Floats = (len(self.history) + 1) / (as_high + 1)
+        return rarity
+
 
 def judge(rows: Floats, before: Floats | None, config: ForestConfig) -> Scores:
-    """Rows scored by a forest grown on the earlier nights' rows; a row's score depends on no other row asked for.
+    """Rows scored by forests grown on the earlier nights' rows; a row's score depends on no other row asked for.
 
     Args:
         rows: (n, features).
-        before: (m, features); None without an earlier night, then the forest is grown on `rows` themselves.
+        before: (m, features); None without an earlier night, then the forests are grown on `rows` themselves.
     """
     training = rows if before is None else before
     if len(training) == 1:
         # a forest needs two rows, and equal ones make the tree of one
         training = np.repeat(training, 2, axis=0)
-    detector = _forest(config).fit(training)
-    codisp, aws = detector.codisp(rows), detector.aws_score(rows)
+
+    def grown(seed: int) -> tuple[Detector | None, Floats]:
+        detector = _forest(config, seed).fit(training)
+        return (detector if seed == config.seed else None), detector.codisp(rows)
+
+    seeds = [(config.seed + n) % _LARGEST_SEED for n in range(config.seeds)]
+    # forests beside each other: one forest's rows are too few for several threads
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = list(pool.map(grown, seeds))
+    detector = found[0][0]
+    assert detector is not None
+    each = np.array([codisp for _, codisp in found])
+    codisp: Floats = np.median(each, axis=0)
+    places = np.array([ranks(_product(one, rows)) for one in each])
+    kept = np.empty((0, rows.shape[1])) if before is None else before[:: -(-len(before) // _MOST_ROWS) or 1]
+    return Scores(
+        score=_product(codisp, rows),
+        codisp=codisp,
+        norm=_norm(rows),
+        aws=detector.aws_score(rows),
+        low=places.min(axis=0),
+        high=places.max(axis=0),
+        rows=rows,
+        detector=detector,
+        history=np.sort(_product(detector.codisp(kept), kept)) if len(kept) else np.empty(0),
+    )
+
+
+def _norm(rows: Floats) -> Floats:
     norm: Floats = np.sqrt(np.square(rows).sum(axis=1))
-    return Scores(codisp * norm, codisp, norm, aws, rows, detector)
+    return norm
 
 
-def _forest(config: ForestConfig) -> Detector:
-    """The detector a configuration asks for, on all processors."""
+def _product(codisp: Floats, rows: Floats) -> Floats:
+    return codisp * _norm(rows)
+
+
+def _forest(config: ForestConfig, seed: int) -> Detector:
+    """The detector a configuration asks for, on one thread."""
     # a night that need not be scored again need not wait a second for these imports
     from models.forest import RandomCutForest
 
-    return RandomCutForest(
-        config.trees, config.sample_size, engine=config.engine, random_state=config.seed, n_jobs=-1
-    )  # fmt: skip
+    return RandomCutForest(config.trees, config.sample_size, engine=config.engine, random_state=seed, n_jobs=1)

@@ -13,7 +13,7 @@ from pipelines.commits import folder, gaps
 from pipelines.errors import OrderError
 from pipelines.report.backtest import BackTest
 from pipelines.report.html import report_html
-from pipelines.report.model import Coverage, Evidence, Night, RankedPrincipal, Reason
+from pipelines.report.model import Counterfactual, Coverage, Evidence, Night, RankedPrincipal, Reason, Together
 from pipelines.report.ranking_json import ranking_json
 from pipelines.report.table_csv import ranking_csv
 from pipelines.stages.features import events_of, typed
@@ -123,8 +123,19 @@ def night_of(ranking: Derived) -> Night:
 def _principal(row: dict[str, Any]) -> RankedPrincipal:
     reasons = tuple(_reason(r) for r in row["reasons"])
     proof = tuple(_evidence(e) for e in row["evidence"])
-    lists = {"usernames": tuple(row["usernames"]), "marks": tuple(row["marks"]), "reasons": reasons, "evidence": proof}
-    return RankedPrincipal(**(row | lists))
+    made = {
+        "usernames": tuple(row["usernames"]),
+        "marks": tuple(row["marks"]),
+        "reasons": reasons,
+        "evidence": proof,
+        "counterfactual": _counterfactual(row["counterfactual"]),
+        "together": None if row["together"] is None else Together(**row["together"]),
+    }
+    return RankedPrincipal(**(row | made))
+
+
+def _counterfactual(row: dict[str, Any] | None) -> Counterfactual | None:
+    return None if row is None else Counterfactual(unit=feature(row["feature"]).unit, **row)
 
 
 def _reason(row: dict[str, Any]) -> Reason:

@@ -9,28 +9,27 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from features.catalogue import FOREST, Feature
+from features.catalogue import FEATURES, Feature
 from features.days import HASH
 from features.evidence import evidence
-from features.history import Surprises, surprises
-from features.matrix import counts_of, rows_of
+from features.matrix import rows_of
 from models.rank import ranks
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
 from pipelines.config import ForestConfig
 from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
-from pipelines.stages.features import NO_PAST, events_of, requests_of, typed
+from pipelines.stages.features import events_of, requests_of, typed
 from pipelines.stages.history import History, history
-from pipelines.stages.judge import Scores, judge
+from pipelines.stages.judge import judge
 from pipelines.stages.origin import code, unchanged
+from pipelines.stages.together import together
+from pipelines.stages.why import Why
 
-MAX_REASONS = 5
-
-Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
+FEW_REQUESTS = 20
+FEW_NIGHTS = 3
+"""With fewer a rank is marked: it stands on little."""
 
 
 def score(
@@ -86,63 +85,50 @@ def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
 def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, config: ForestConfig) -> pa.Table:
     before = past.days
     found = judge(rows_of(days), None if before is None else rows_of(before), config)
-    reasons, nights = _why(days, before, found)
-    proof = _evidence(engine, days["principal"].to_pylist(), reasons)
-    place = ranks(found.score)
-    records = []
-    for i, principal in enumerate(days["principal"].to_pylist()):
-        records.append(
-            {
-                "rank": int(place[i]),
-                "principal": principal,
-                "usernames": days["usernames"][i].as_py(),
-                "type": days["type"][i].as_py(),
-                "peer_group": days["peer_group"][i].as_py(),
-                "requests": days["requests"][i].as_py(),
-                "score": float(found.score[i]),
-                "codisp": float(found.codisp[i]),
-                "norm": float(found.norm[i]),
-                "aws_score": float(found.aws[i]),
-                "reasons": reasons[i],
-                "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
-                "marks": [],
-                "first_seen": days["first_seen"][i].as_py(),
-                "history_nights": int(nights[i]),
-            }
-        )
+    why = Why(days, before, found)
+    names = days["principal"].to_pylist()
+    reasons = [why.reasons(i) for i in range(len(names))]
+    proof = _evidence(engine, names, reasons)
+    moved = together(engine)
+    place, one_in = ranks(found.score), found.one_in
+    records = [
+        {
+            "rank": int(place[i]),
+            "rank_lo": int(min(found.low[i], place[i])),
+            "rank_hi": int(max(found.high[i], place[i])),
+            "principal": principal,
+            "usernames": days["usernames"][i].as_py(),
+            "type": days["type"][i].as_py(),
+            "peer_group": days["peer_group"][i].as_py(),
+            "requests": days["requests"][i].as_py(),
+            "score": float(found.score[i]),
+            "codisp": float(found.codisp[i]),
+            "norm": float(found.norm[i]),
+            "aws_score": float(found.aws[i]),
+            "one_in": None if np.isnan(one_in[i]) else float(one_in[i]),
+            "reasons": reasons[i],
+            "counterfactual": why.counterfactual(i),
+            "strange_nights": why.strange_nights(i),
+            "together": moved.get(principal),
+            "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
+            "marks": thin(days["requests"][i].as_py(), int(why.nights[i])),
+            "first_seen": days["first_seen"][i].as_py(),
+            "history_nights": int(why.nights[i]),
+        }
+        for i, principal in enumerate(names)
+    ]
     records.sort(key=lambda r: (r["rank"], r["principal"]))
     return ranking_table(records)
 
 
-def _why(days: pa.Table, before: pa.Table | None, found: Scores) -> tuple[list[list[dict[str, Any]]], Whole]:
-    """Of each principal: its reasons, and how many earlier nights it has."""
-    tonight = counts_of(days)
-    judged = surprises(tonight, NO_PAST if before is None else counts_of(before))
-    shares = found.shares()
-    reasons = [_reasons(shares[i], i, days, tonight.values, judged) for i in range(days.num_rows)]
-    return reasons, judged.nights
-
-
-def _reasons(share: Floats, i: int, days: pa.Table, counts: Floats, judged: Surprises) -> list[dict[str, Any]]:
-    """The features that the score comes from most: largest shares, earlier declared first on a tie.
-
-    A count at or below the principal's usual one is no reason, whatever its peers do.
-    """
-    above = ~(counts[i] <= judged.usual[i]) & (share > 0) & (judged.least[i] > 0)
-    order = np.argsort(-share, kind="stable")
+def thin(requests: int, nights: int) -> list[str]:
+    """What little a rank stands on, in words; a decisive request may be among few, so such rows are ranked all the
+    same."""
     found = []
-    for at in order[above[order]][:MAX_REASONS]:
-        usual = judged.usual[i, at]
-        found.append(
-            {
-                "feature": FOREST[at].name,
-                "value": days[FOREST[at].name][i].as_py(),
-                "expected": float(judged.expected[i, at]),
-                "usual": None if np.isnan(usual) else float(usual),
-                "surprise": float(judged.least[i, at]),
-                "share": float(share[at]),
-            }
-        )
+    if requests < FEW_REQUESTS:
+        found.append("few requests")
+    if nights < FEW_NIGHTS:
+        found.append("few nights" if nights else "first night")
     return found
 
 
@@ -151,7 +137,7 @@ def _evidence(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """By feature and principal: the evidence record."""
     wanted: dict[Feature, list[str]] = defaultdict(list)
-    declared = {f.name: f for f in FOREST}
+    declared = {f.name: f for f in FEATURES}
     for principal, found in zip(principals, reasons, strict=True):
         for reason in found:
             wanted[declared[reason["feature"]]].append(principal)

@@ -17,13 +17,13 @@ from e2e.job import Ended, auditforest, nightly, object_of, ranking_of, records
 from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, written
 
 FILLED = (
-    "rank", "principal", "usernames", "type", "peer_group", "requests", "score", "codisp", "norm", "aws_score",
-    "reasons", "evidence", "first_seen", "history_nights",
+    "rank", "rank_lo", "rank_hi", "principal", "usernames", "type", "peer_group", "requests", "score", "codisp", "norm",
+    "aws_score", "one_in", "reasons", "strange_nights", "evidence", "first_seen", "history_nights",
 )  # fmt: skip
-LATER = ("rank_lo", "rank_hi", "one_in")
-"""Columns that stand there already and are filled by a later version."""
+SOMETIMES = ("counterfactual", "together")
+"""Columns that say nothing of a principal without a reason, or of one that moved alone."""
 
-COLUMNS = {*FILLED, *LATER, "marks"}
+COLUMNS = {*FILLED, *SOMETIMES, "marks"}
 NIGHT = NIGHTS[0]
 Built = tuple[Path, Ended]
 
@@ -38,10 +38,9 @@ def test_parquet_holds_every_column_and_null_where_nothing_is_known(built: Built
     assert set(table.column_names) == COLUMNS
     for name in FILLED:
         assert table[name].null_count == 0, name
-    for name in LATER:
-        assert table[name].null_count == table.num_rows, name
-    assert table["marks"].to_pylist() == [[]] * table.num_rows
     for row in table.to_pylist():
+        assert (row["counterfactual"] is None) == (not row["reasons"])
+        assert row["rank_lo"] <= row["rank"] <= row["rank_hi"]
         shares = [reason["share"] for reason in row["reasons"]]
         assert all(0 < share <= 1 for share in shares)
         assert sum(shares) <= 1 + 1e-9
@@ -52,8 +51,7 @@ def test_csv_holds_every_column_and_nothing_where_nothing_is_known(built: Built)
     rows = csv_rows(object_of(built[0], "reports", LAST, "ranking.csv"))
     assert {frozenset(row) for row in rows} == {frozenset(COLUMNS)}
     assert all(row[name] for row in rows for name in FILLED)
-    assert {row[name] for row in rows for name in LATER} == {""}
-    assert {row["marks"] for row in rows} == {"[]"}
+    assert {row["together"] for row in rows} == {""}
 
 
 def test_json_holds_every_column_and_null_where_nothing_is_known(built: Built) -> None:
@@ -62,8 +60,7 @@ def test_json_holds_every_column_and_null_where_nothing_is_known(built: Built) -
     for row in document["ranking"]:
         assert set(row) == COLUMNS
         assert all(row[name] is not None for name in FILLED)
-        assert all(row[name] is None for name in LATER)
-        assert row["marks"] == []
+        assert row["together"] is None
 
 
 def test_the_three_say_the_same(built: Built) -> None:

@@ -133,7 +133,7 @@ def test_the_first_ranks_are_in_full_and_the_others_in_a_table():
 def test_a_reason_and_its_evidence_are_read_together():
     text = " ".join(Page(report_html(night())).text.split())
     assert "41 requests Secrets read, listed or watched with success." in text
-    assert "usually 0 a night; expected less than once in 3,200 nights 72 % of the score" in text
+    assert "usually 0 a night, its peers 0 to 2; expected less than once in 3,200 nights 72 % of the score" in text
     assert "Evidence: 41 requests, 03:12:07 to 03:12:59 UTC 2 audit IDs of 41 requests:" in text
     assert "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0001" in text
 

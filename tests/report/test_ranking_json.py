@@ -34,6 +34,8 @@ def test_what_is_not_known_is_null():
         "rank_hi",
         "aws_score",
         "one_in",
+        "counterfactual",
+        "together",
         "first_seen",
     ]
     assert row["reasons"] == row["evidence"] == []

@@ -1,9 +1,21 @@
 """The sentences an analyst reads."""
 
 import pytest
-from report_builders import coverage, night, reason
+from report_builders import coverage, night, ranked, reason
 
-from pipelines.report.sentences import counted, coverage_line, figure, nights, notices, reason_sentence, run_line
+from pipelines.report.model import Counterfactual, Together
+from pipelines.report.sentences import (
+    counted,
+    coverage_line,
+    figure,
+    lasting,
+    moved,
+    nights,
+    notices,
+    otherwise,
+    reason_sentence,
+    run_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,15 +39,22 @@ def test_nights_are_told_at_two_significant_digits(surprise, said):
     assert nights(surprise) == said
 
 
+RARE = "expected less than once in 3,200 nights"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "41 requests; usually 0 a night; expected less than once in 3,200 nights"),
-        ({"value": 1}, "1 request; usually 0 a night; expected less than once in 3,200 nights"),
-        ({"usual": None}, "41 requests; no usual night of its own; expected less than once in 3,200 nights"),
-        ({"usual": 0.5}, "41 requests; usually 0.5 a night; expected less than once in 3,200 nights"),
-        ({"surprise": 0.0}, "41 requests; usually 0 a night; not rare on its own"),
-        ({"surprise": 30.0}, "41 requests; usually 0 a night; expected less than once in at least 10^30 nights"),
+        ({}, f"41 requests; usually 0 a night, its peers 0 to 2; {RARE}"),
+        ({"value": 1}, f"1 request; usually 0 a night, its peers 0 to 2; {RARE}"),
+        ({"usual_low": None}, f"41 requests; no usual night of its own, its peers 0 to 2; {RARE}"),
+        ({"usual_low": 0.5, "usual_high": 3.0}, f"41 requests; usually 0.5 to 3 a night, its peers 0 to 2; {RARE}"),
+        ({"peers_high": None}, f"41 requests; usually 0 a night; {RARE}"),
+        ({"surprise": 0.0}, "41 requests; usually 0 a night, its peers 0 to 2; not rare on its own"),
+        (
+            {"surprise": 30.0},
+            "41 requests; usually 0 a night, its peers 0 to 2; expected less than once in at least 10^30 nights",
+        ),
     ],
     ids=str,
 )
@@ -115,3 +134,37 @@ def test_a_run_tells_where_its_lines_ended_and_whether_anything_was_new():
     known = {"read": 2000, "archived": 0, "duplicate": 1500, "quarantined": 0, "outside": 500}
     said = "nothing new; 2,000 lines read = 0 archived + 1,500 duplicate + 0 quarantined + 500 outside the asked nights"
     assert run_line(known) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"counterfactual": None}, None),
+        ({}, "With 0 instead of 41 requests: rank 38."),
+        (
+            {"reasons": (reason(), reason(feature="execs"))},
+            "With 0 instead of 41 requests: rank 38. With all its reasons as usual: rank 38.",
+        ),
+        (
+            {
+                "reasons": (reason(), reason(feature="execs")),
+                "counterfactual": Counterfactual("secret_reads", "requests", 41, 2, 9, 4),
+            },
+            "With 2 instead of 41 requests: rank 9. Still rank 4 with all its reasons as usual: more is strange.",
+        ),
+    ],
+)
+def test_what_would_be_otherwise_is_said_also_where_it_would_not_be(changes, said):
+    assert otherwise(ranked(**changes)) == said
+
+
+@pytest.mark.parametrize(("nights_in_a_row", "said"), [(0, None), (1, "new tonight"), (3, "for 3 nights")])
+def test_it_is_said_since_when_somebody_is_strange(nights_in_a_row, said):
+    assert lasting(ranked(strange_nights=nights_in_a_row)) == said
+
+
+def test_who_moved_with_others_shares_a_named_cause():
+    assert moved(ranked()) is None
+    assert (
+        moved(ranked(together=Together("address", "203.0.113.7", 9))) == "moved with 8 others: new address 203.0.113.7"
+    )

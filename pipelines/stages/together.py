@@ -1,0 +1,34 @@
+"""Principals that moved together: many that begin to use the same thing on one night have one cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from features.predicates import listed
+
+MOST_ALIKE = 3
+"""So many principals that start one item are a move."""
+
+CAUSES = ("agent", "address", "network", "authz_role", "namespace", "action")
+"""Kinds of items that can be a cause, the more telling first."""
+
+_TOGETHER = f"""
+SELECT principal, kind, item, principals FROM (
+  SELECT n.principal, n.kind, n.item, s.principals, row_number() OVER (
+    PARTITION BY n.principal
+    ORDER BY s.principals DESC, list_position([{listed(CAUSES)}], n.kind), n.item) AS nth
+  FROM new_items AS n JOIN (
+    SELECT kind, item, count(*) AS principals FROM new_items WHERE kind IN ({listed(CAUSES)})
+    GROUP BY kind, item HAVING count(*) >= {MOST_ALIKE}) AS s USING (kind, item))
+WHERE nth = 1
+"""
+
+
+def together(engine: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Of each principal that moved with others: the kind and item most of them began, and how many they are.
+
+    Needs a prepared night."""
+    rows = engine.sql(_TOGETHER).fetchall()
+    return {who: {"kind": kind, "item": item, "principals": number} for who, kind, item, number in rows}

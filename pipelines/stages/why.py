@@ -1,0 +1,149 @@
+"""Why a principal ranks where it does: reasons, what would be without them, how long it has been so.
+
+Imports no AWS, no disk. tests/pipelines/test_why.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.catalogue import FOREST
+from features.counts import STRANGE, Counts, learnt
+from features.history import surprises
+from features.matrix import counts_of, weighted
+from features.usual import Usual, own_usual, peers_usual
+from pipelines.stages.features import NO_PAST
+from pipelines.stages.judge import Scores
+
+MAX_REASONS = 5
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Record = dict[str, Any]
+
+
+class Why:
+    """The reasons of one night's principals, asked for by row."""
+
+    def __init__(self, days: pa.Table, before: pa.Table | None, scores: Scores) -> None:
+        """Judge the night once more, to tell what was expected.
+
+        Args:
+            days: principal_days of the night; before: of the earlier nights; scores: of the same rows as days.
+        """
+        self._scores = scores
+        self._tonight = counts_of(days)
+        self._past = NO_PAST if before is None else counts_of(before)
+        self._judged = surprises(self._tonight, self._past)
+        self._shares = scores.shares()
+        known = learnt(self._past)
+        self._own, self._peers = own_usual(self._tonight, known), peers_usual(self._tonight, known)
+        self._chosen = [self._choose(i) for i in range(days.num_rows)]
+        self._without = self._ranks_without()
+        self._runs = _strange_runs(self._past)
+
+    @property
+    def nights(self) -> Whole:
+        """Earlier nights of each principal."""
+        return self._judged.nights
+
+    def _choose(self, i: int) -> npt.NDArray[np.intp]:
+        """Columns that the score comes from most: largest shares, earlier declared first on a tie.
+
+        A count at or below the principal's usual one is no reason, whatever its peers do.
+        """
+        share, judged = self._shares[i], self._judged
+        above = ~(self._tonight.values[i] <= judged.usual[i]) & (share > 0) & (judged.least[i] > 0)
+        order = np.argsort(-share, kind="stable")
+        chosen: npt.NDArray[np.intp] = order[above[order]][:MAX_REASONS]
+        return chosen
+
+    def reasons(self, i: int) -> list[Record]:
+        """Up to five reasons of a row, the weightiest first."""
+        return [self._reason(i, at) for at in self._chosen[i]]
+
+    def _reason(self, i: int, at: int) -> Record:
+        own, peers = _cells(self._own, i, at), _cells(self._peers, i, at)
+        return {
+            "feature": FOREST[at].name,
+            "value": int(self._tonight.values[i, at]),
+            "expected": float(self._judged.expected[i, at]),
+            "usual": _known(self._judged.usual[i, at]),
+            "usual_low": own[0],
+            "usual_high": own[1],
+            "peers_low": peers[0],
+            "peers_high": peers[1],
+            "surprise": float(self._judged.least[i, at]),
+            "share": float(self._shares[i, at]),
+        }
+
+    def counterfactual(self, i: int) -> Record | None:
+        """What rank the row would have with its first reason's count, and with all its reasons', as usual."""
+        if not len(self._chosen[i]):
+            return None
+        first = self._chosen[i][0]
+        return {
+            "feature": FOREST[first].name,
+            "value": int(self._tonight.values[i, first]),
+            "instead": int(self._instead(i)[0]),
+            "rank": int(self._without[i, 0]),
+            "rank_without_all": int(self._without[i, 1]),
+        }
+
+    def strange_nights(self, i: int) -> int:
+        """Own nights in a row, tonight the last, on which the first reason was strange; 0 without a reason."""
+        if not len(self._chosen[i]):
+            return 0
+        return 1 + self._runs(self._tonight.principals[i], int(self._chosen[i][0]))
+
+    def _instead(self, i: int) -> Floats:
+        """Usual counts in place of the reasons': the principal's own median, else its peers', else none."""
+        at = self._chosen[i]
+        own, peers = self._judged.usual[i, at], self._peers.median[i, at]
+        usual = np.where(np.isnan(own), np.where(np.isnan(peers), 0.0, peers), own)
+        instead: Floats = np.minimum(np.floor(usual), self._tonight.values[i, at])
+        return instead
+
+    def _ranks_without(self) -> Whole:
+        """(n, 2): ranks with the first reason, and with all, at their usual counts, by the first forest."""
+        real = self._scores.first(self._scores.rows)
+        found = np.zeros((len(real), 2), dtype=np.int64)
+        for part, most in enumerate((1, MAX_REASONS)):
+            counts = self._tonight.values.copy()
+            for i, at in enumerate(self._chosen):
+                counts[i, at[:most]] = self._instead(i)[:most]
+            score = self._scores.first(weighted(self._judged.least_of(counts)))
+            higher = np.sort(real)
+            above = len(higher) - np.searchsorted(higher, score, side="right")
+            found[:, part] = 1 + above - (real > score)
+        return found
+
+
+def _cells(usual: Usual, i: int, at: int) -> tuple[float | None, float | None]:
+    return _known(usual.low[i, at]), _known(usual.high[i, at])
+
+
+def _known(cell: float) -> float | None:
+    return None if np.isnan(cell) else float(cell)
+
+
+def _strange_runs(past: Counts) -> Callable[[str, int], int]:
+    """Of a principal and a column: on how many of its last nights in a row the column was strange."""
+    groups = past.groups
+    places = {name: place for place, name in enumerate(groups.names)}
+
+    def run(principal: str, at: int) -> int:
+        place = places.get(principal)
+        if place is None or past.least is None:
+            return 0
+        start = groups.starts[place]
+        # rows stand night after night, and the order within a principal keeps that
+        strange = past.least[groups.order[start : start + groups.sizes[place]], at] >= STRANGE
+        calm = np.flatnonzero(~strange)
+        return int(len(strange) - 1 - calm[-1]) if len(calm) else len(strange)
+
+    return run
