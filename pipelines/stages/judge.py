@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
 _MOST_ROWS = 20_000
-"""Rows of the history that a rarity is told by."""
+"""Rows of the history that a rarity is told by, evenly taken."""
 
 _LARGEST_SEED = 2**32
 
@@ -31,16 +32,19 @@ class Scores:
     codisp: Floats
     """Median over the forests."""
     norm: Floats
-    aws: Floats
-    """By the first forest."""
     low: Whole
     """Best rank over the forests."""
     high: Whole
     rows: Floats
     detector: Detector
     """The first forest."""
-    history: Floats
-    """Scores of earlier nights' rows by the first forest, ascending; at most so many, evenly taken."""
+    before: Floats
+    """Rows of earlier nights; none without a history."""
+
+    @cached_property
+    def aws(self) -> Floats:
+        """The second opinion, by the first forest."""
+        return self.detector.aws_score(self.rows)
 
     def shares(self) -> Floats:
         """Where each row's score comes from: the shares of its features, (n, features)."""
@@ -53,10 +57,11 @@ class Scores:
     @property
     def one_in(self) -> Floats:
         """In how many principal-nights of the history a score as high is met once; NaN without a history."""
-        if not len(self.history):
+        if not len(self.before):
             return np.full(len(self.score), np.nan)
-        as_high = len(self.history) - np.searchsorted(self.history, self.first(self.rows), side="left")
-        rarity: Floats = (len(self.history) + 1) / (as_high + 1)
+        history = np.sort(self.first(self.before[:: -(-len(self.before) // _MOST_ROWS)]))
+        as_high = len(history) - np.searchsorted(history, self.first(self.rows), side="left")
+        rarity: Floats = (len(history) + 1) / (as_high + 1)
         return rarity
 
 
@@ -85,17 +90,15 @@ def judge(rows: Floats, before: Floats | None, config: ForestConfig) -> Scores:
     each = np.array([codisp for _, codisp in found])
     codisp: Floats = np.median(each, axis=0)
     places = np.array([ranks(_product(one, rows)) for one in each])
-    kept = np.empty((0, rows.shape[1])) if before is None else before[:: -(-len(before) // _MOST_ROWS) or 1]
     return Scores(
         score=_product(codisp, rows),
         codisp=codisp,
         norm=_norm(rows),
-        aws=detector.aws_score(rows),
         low=places.min(axis=0),
         high=places.max(axis=0),
         rows=rows,
         detector=detector,
-        history=np.sort(_product(detector.codisp(kept), kept)) if len(kept) else np.empty(0),
+        before=np.empty((0, rows.shape[1])) if before is None else before,
     )
 
 

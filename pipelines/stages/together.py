@@ -11,8 +11,8 @@ from features.predicates import listed
 MOST_ALIKE = 3
 """So many principals that start one item are a move."""
 
-CAUSES = ("agent", "address", "network", "authz_role", "namespace", "action")
-"""Kinds of items that can be a cause, the more telling first."""
+CAUSES = ("agent", "address", "authz_role", "namespace", "action")
+"""Kinds of items that can be a cause when the whole cluster never saw them, the more telling first."""
 
 _TOGETHER = f"""
 SELECT principal, kind, item, principals FROM (
@@ -20,8 +20,8 @@ SELECT principal, kind, item, principals FROM (
     PARTITION BY n.principal
     ORDER BY s.principals DESC, list_position([{listed(CAUSES)}], n.kind), n.item) AS nth
   FROM new_items AS n JOIN (
-    SELECT kind, item, count(*) AS principals FROM new_items WHERE kind IN ({listed(CAUSES)})
-    GROUP BY kind, item HAVING count(*) >= {MOST_ALIKE}) AS s USING (kind, item))
+    SELECT kind, item, count(*) AS principals FROM new_items
+    WHERE kind IN ({listed(CAUSES)}) AND cluster_share > 0 GROUP BY kind, item HAVING count(*) >= {MOST_ALIKE}) AS s USING (kind, item))
 WHERE nth = 1
 """
 

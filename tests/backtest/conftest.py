@@ -17,7 +17,7 @@ from pipelines.config import Config, ForestConfig, ParseConfig
 from pipelines.engine import engine
 from pipelines.store import LocalStore
 
-CONFIG = Config(forest=ForestConfig(trees=10))
+CONFIG = Config(forest=ForestConfig(trees=10, seeds=1))
 
 
 @pytest.fixture(scope="session")
