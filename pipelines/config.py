@@ -26,6 +26,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "--sql": "features.sql",
     "--forest": "forest.engine",
     "--trees": "forest.trees",
+    "--seeds": "forest.seeds",
     "--seed": "forest.seed",
 }
 PREFIX: Final = "AUDITFOREST_"

@@ -34,18 +34,6 @@ WITH counted AS (
     ) AS BIGINT) AS updates,
     CAST(COALESCE(SUM(n) FILTER(WHERE
       NOT left_out AND COALESCE(resource IS NULL, FALSE)), 0) AS BIGINT) AS url_requests,
-    CAST(COALESCE(
-      SUM(n) FILTER(WHERE
-        NOT left_out
-        AND COALESCE(
-          COALESCE(
-            resource IN ('selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'),
-            FALSE
-          ),
-          FALSE
-        )),
-      0
-    ) AS BIGINT) AS self_reviews,
     CAST(COALESCE(SUM(n) FILTER(WHERE
       NOT left_out AND COALESCE(verb = 'delete', FALSE)), 0) AS BIGINT) AS deletes,
     CAST(COALESCE(
@@ -340,7 +328,7 @@ SELECT
   creates,
   updates,
   url_requests,
-  self_reviews,
+  COALESCE(self_reviews, 0) AS self_reviews,
   deletes,
   collection_deletes,
   COALESCE(forbidden, 0) AS forbidden,
@@ -415,6 +403,41 @@ LEFT JOIN (
   FROM tallies
   WHERE
     grain = 'minute'
+  GROUP BY
+    principal
+)
+  USING (principal)
+LEFT JOIN (
+  SELECT
+    principal,
+    CAST(SUM(LEAST(n, 5)) AS BIGINT) AS self_reviews
+  FROM (
+    SELECT
+      principal,
+      SUM(n) AS n
+    FROM tallies
+    WHERE
+      grain = 'alike'
+      AND NOT left_out
+      AND COALESCE(
+        COALESCE(
+          resource IN ('selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews'),
+          FALSE
+        ),
+        FALSE
+      )
+    GROUP BY
+      principal,
+      CONCAT(
+        CAST(COALESCE(verb, '-') AS VARCHAR),
+        CAST(' ' AS VARCHAR),
+        CAST(object AS VARCHAR),
+        CAST(' ' AS VARCHAR),
+        CAST(COALESCE(namespace, '-') AS VARCHAR),
+        CAST('/' AS VARCHAR),
+        CAST(COALESCE(name, '*') AS VARCHAR)
+      )
+  )
   GROUP BY
     principal
 )
