@@ -14,14 +14,17 @@ MOST_ALIKE = 3
 CAUSES = ("agent", "address", "authz_role", "namespace", "action")
 """Kinds of items that can be a cause when the whole cluster never saw them, the more telling first."""
 
+_MOVES = f"""
+SELECT kind, item, count(*) AS principals FROM new_items
+WHERE kind IN ({listed(CAUSES)}) AND cluster_share > 0
+GROUP BY kind, item HAVING count(*) >= {MOST_ALIKE}
+"""
 _TOGETHER = f"""
 SELECT principal, kind, item, principals FROM (
-  SELECT n.principal, n.kind, n.item, s.principals, row_number() OVER (
+  SELECT n.principal, n.kind, n.item, m.principals, row_number() OVER (
     PARTITION BY n.principal
-    ORDER BY s.principals DESC, list_position([{listed(CAUSES)}], n.kind), n.item) AS nth
-  FROM new_items AS n JOIN (
-    SELECT kind, item, count(*) AS principals FROM new_items
-    WHERE kind IN ({listed(CAUSES)}) AND cluster_share > 0 GROUP BY kind, item HAVING count(*) >= {MOST_ALIKE}) AS s USING (kind, item))
+    ORDER BY m.principals DESC, list_position([{listed(CAUSES)}], n.kind), n.item) AS nth
+  FROM new_items AS n JOIN ({_MOVES}) AS m USING (kind, item))
 WHERE nth = 1
 """
 
