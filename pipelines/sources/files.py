@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ class SourceFile:
 def select(source: str, apart_from: Path | None = None) -> Source:
     """Files of a source: the file itself, the logs below a folder, or what a glob matches, sorted by name.
 
+    A glob gives the files it matches whatever their names, and the logs below the folders it matches.
     A file that links lead to twice is read once.
 
     Args:
@@ -72,6 +73,7 @@ def _select(source: str, apart_from: Path | None) -> Source:
         raise ConfigError(f"--source {source}: lies in the archive {apart_from}; keep the logs elsewhere")
     if path.is_file():
         return Source((SourceFile(path, name_of_file(path.name)),), ())
+    named: Set[Path] = set()
     if path.is_dir():
         root, (found, others) = path, _told_apart(_below(path), apart_from)
     else:
@@ -79,20 +81,32 @@ def _select(source: str, apart_from: Path | None) -> Source:
             raise ConfigError(f"--source {source}: no such file or folder; expected a file, a folder or a quoted glob")
         # Path.glob knows no absolute pattern
         matches = {Path(p) for p in glob.glob(source, recursive=True)}  # noqa: PTH207
-        root, (found, others) = _root(source), _told_apart((p for p in matches if not p.is_dir()), apart_from)
+        root, (found, others) = _root(source), _told_apart(_matched(matches), apart_from)
         if not found:
             raise ConfigError(f"--source {source}: the glob matches no file; check it (* stays within a folder)")
-        logs = [p for p in found if not is_write_test(p.name)]
-        return Source(_named(logs, root), _names({*found, *others} - set(logs), root))
-    logs = [p for p in found if _looks_like_log(p.name)]
+        named = {p.resolve() for p in matches if not p.is_dir()}
     if not found:
         raise ConfigError(f"--source {source}: holds no file; expected a folder of audit logs")
+    logs = [p for p in found if p.resolve() in named or _looks_like_log(p.name)]
     if not logs:
         raise ConfigError(
             f"--source {source}: none of its {len(found)} files ends in {', '.join(ENDINGS)} "
             "(plain, .gz or .zst); name the file itself, or a glob"
         )
+    logs = [p for p in logs if not is_write_test(p.name)]
     return Source(_named(logs, root), _names({*found, *others} - set(logs), root))
+
+
+def _matched(matches: Set[Path]) -> Iterator[Path]:
+    """The files among the matches, and all below the folders among them; links to folders only where none is
+    matched behind them."""
+    entered = {path.parent for path in matches}
+    for path in matches:
+        if path.is_symlink() or not path.is_dir():
+            found: Iterable[Path] = (path,)
+        else:
+            found = () if path.parent in matches else _below(path)
+        yield from (one for one in found if one not in entered)
 
 
 def _told_apart(paths: Iterable[Path], apart_from: Path | None) -> tuple[list[Path], list[Path]]:

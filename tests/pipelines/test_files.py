@@ -123,6 +123,22 @@ def test_a_glob_of_any_depth_gives_each_file_once(tmp_path: Path) -> None:
     assert chosen(tmp_path / "**" / "**" / "*.log") == ["a.log", "x/b.log", "x/y/c.log"]
 
 
+def test_a_folder_that_a_glob_matches_is_read_as_a_folder_is(tmp_path: Path) -> None:
+    put(tmp_path, "a.txt", "2026-09-15/b.log", "2026-09-15/10/c.json", "2026-09-15/d.txt", "other/e.log")
+    for pattern, expected, passed in (
+        ("*", ["2026-09-15/10/c.json", "2026-09-15/b.log", "a.txt", "other/e.log"], ("2026-09-15/d.txt",)),
+        ("2*", ["2026-09-15/10/c.json", "2026-09-15/b.log"], ("2026-09-15/d.txt",)),
+        ("*/*", ["2026-09-15/10/c.json", "2026-09-15/b.log", "2026-09-15/d.txt", "other/e.log"], ()),
+    ):
+        source = select(str(tmp_path / pattern))
+        assert ([f.name for f in source.objects], source.ignored) == (expected, passed), pattern
+
+
+def test_a_glob_of_folders_without_a_log_is_refused_with_the_endings(tmp_path: Path) -> None:
+    put(tmp_path, "x/labels.tsv", "x/y.md")
+    assert "none of its 2 files ends in .ndjson, .jsonl, .json, .log" in refused(tmp_path / "*")
+
+
 def test_a_relative_source_is_named_as_an_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "n/a.log", "n/x/b.log")
     monkeypatch.chdir(tmp_path)
@@ -330,9 +346,11 @@ def test_what_is_no_file_is_passed_over_and_named(tmp_path: Path) -> None:
     selection = select(str(folder), elsewhere / "archive")
     assert [f.name for f in selection.objects] == ["a.log", "sub/b.log"]
     assert selection.ignored == ("circle", "gone.log", "pipe.log", "sub/link")
-    # who names a glob asks for no folders; ** follows links
     matched = select(f"{folder}/*", elsewhere / "archive")
-    assert ([f.name for f in matched.objects], matched.ignored) == (["a.log"], ("gone.log", "pipe.log"))
+    assert ([f.name for f in matched.objects], matched.ignored) == (["a.log", "sub/b.log"], selection.ignored)
+    # ** follows links
+    deep = select(f"{folder}/sub/**", elsewhere / "archive")
+    assert ([f.name for f in deep.objects], deep.ignored) == (["b.log", "link/c.log"], ())
 
 
 def test_two_objects_of_one_name_are_no_source(tmp_path: Path) -> None:
