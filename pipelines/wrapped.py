@@ -4,8 +4,7 @@ Pure; tests/pipelines/test_lines.py holds the truth."""
 
 from __future__ import annotations
 
-import json
-
+from pipelines.envelopes.firehose import string_bytes
 from pipelines.lists import CutError, members
 
 MOST = 3
@@ -60,10 +59,10 @@ def unwrap(line: bytes) -> tuple[bytes, bool] | None:
             inner = found.get(key, "")
             if inner[:1] == "[" or (inner[:1] == "{" and any(name in _HOLDING for name, *_ in members(inner, 0))):
                 return inner.encode("latin-1"), False
-        # a lone surrogate is no text; the line stays as it is, and is told to be no event
-        texts = [json.loads(found[key].encode("latin-1")) for key in _KEYS if found.get(key, "")[:1] == '"']
+        # what is no UTF-8 in one field would else hide the event
+        texts = [string_bytes(found[key], 0)[0] for key in _KEYS if found.get(key, "")[:1] == '"']
         if texts:
-            return one_line(next((one for one in texts if one.strip()), "")).encode(), True
+            return one_line_of(next((one for one in texts if one.strip()), b"")), True
     except (ValueError, CutError):
         pass
     return None

@@ -110,8 +110,7 @@ def _message(text: str, at: int) -> tuple[Message, int]:
         met = met or key == "message"
         if key == "message" and text[at : at + 1] == '"':
             start = at + 1
-            value, at = string(text, at)
-            line = _bytes(text, start, at - 1, value)
+            line, at = string_bytes(text, at)
         else:
             member, at = SCANNER.raw_decode(text, at)
             if key == "timestamp" and isinstance(member, float) and 0 < member < _LAST_MS:
@@ -138,6 +137,16 @@ def _next(text: str, at: int, end: str) -> int:
     if text[at : at + 1] == end:
         raise json.JSONDecodeError("a comma before the end", text, at)
     return at
+
+
+def string_bytes(text: str, at: int) -> tuple[bytes, int]:
+    """The bytes of the JSON string that begins at this quote, without its escapes, and where it ends.
+
+    Raises:
+        ValueError: it does not end, or holds what is no escape.
+    """
+    value, end = string(text, at)
+    return _bytes(text, at + 1, end - 1, value), end
 
 
 def _bytes(text: str, start: int, end: int, value: str) -> bytes:

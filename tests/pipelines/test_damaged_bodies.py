@@ -99,6 +99,24 @@ def test_an_event_within_another_line_is_read_as_on_its_own(
     assert row | {"pos": 0, "bytes": 0} == alone | {"bytes": 0}
 
 
+AS_TEXT = {
+    "bytes that are no text": (b"\xff", b"\xff"),
+    "half a surrogate pair": (rb"\ud800", "\ud800".encode(errors="surrogatepass")),
+    "a surrogate pair": (rb"\ud83c\udf84", "\U0001f384".encode()),
+}
+
+
+@pytest.mark.parametrize(("written", "meant"), AS_TEXT.values(), ids=AS_TEXT)
+@pytest.mark.parametrize("key", [b"log", b"message"])
+def test_an_event_wrapped_as_text_is_read_as_on_its_own(
+    engine: duckdb.DuckDBPyConnection, key: bytes, written: bytes, meant: bytes
+) -> None:
+    text = SOUND.replace(b"\\", rb"\\").replace(b'"', rb"\"").replace(b"IN BODY", written)
+    found = read(engine, b'{"' + key + b'":"' + text + rb'\n"}')
+    (row,), (alone,) = found.rows.to_pylist(), read(engine, SOUND.replace(b"IN BODY", meant)).rows.to_pylist()
+    assert row == alone
+
+
 def heavy(status: bytes, body: bytes) -> bytes:
     many = b"[" + b"0," * (MAX_VALUES // 2) + b"0]"
     found = SOUND.replace(b'"IN BODY"', body + b',"many":' + many).replace(b'"IN RESPONSE"', many)

@@ -223,8 +223,14 @@ def test_a_line_break_inside_the_wrapper_makes_no_second_line() -> None:
     assert texts(found) == [pretty.replace("\n", " ").encode(), TWO]
 
 
-def test_half_a_surrogate_pair_keeps_the_line_in_its_wrapper() -> None:
-    broken = rb'{"log":"{\"a\":\"\ud800\"}"}'
+def test_what_is_no_text_is_taken_out_of_its_wrapper_byte_by_byte() -> None:
+    data = [rb'{"log":"{\"a\":\"\ud800\"}"}', b'{"log":"{\\"a\\":\\"\xff\\"}"}']
+    assert texts(read(b"\n".join(data))) == [b'{"a":"\xed\xa0\x80"}', b'{"a":"\xff"}']
+
+
+@pytest.mark.parametrize("escape", [rb"\x", rb"\u12", b"\\"])
+def test_what_is_no_escape_keeps_the_line_in_its_wrapper(escape: bytes) -> None:
+    broken = b'{"log":"{}' + escape + b'"}'
     data = wrapped(ONE.decode()) + b"\n" + broken + b"\n"
     assert texts(read(data)) == [ONE, broken]
     assert unwrap(broken) is None
