@@ -21,7 +21,8 @@ _LAYERS = 2
 _BUFFER_BYTES = 1 << 20
 _STORED_BYTES = 1 << 18
 _GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
+_ZSTD = {b"\x28\xb5\x2f\xfd", *(bytes([n]) + b"\x2a\x4d\x18" for n in range(0x50, 0x60))}
+"""How a frame begins, or one that is skipped: pzstd writes its sizes in such (RFC 8878, 3.1)."""
 
 
 class _Raw(Protocol):
@@ -55,7 +56,7 @@ def _kind(stored: io.BufferedReader[Any]) -> Callable[[io.BufferedReader[Any]], 
     magic = stored.peek(4)[:4]
     if magic[:2] == _GZIP:
         return _Gzip
-    return _Zstd if magic == _ZSTD else None
+    return _Zstd if magic in _ZSTD else None
 
 
 class _Bounded(io.RawIOBase):
@@ -69,7 +70,13 @@ class _Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        found = self._layer.readinto(buffer)
+        try:
+            found = self._layer.readinto(buffer)
+        except _WindowError:
+            raise DataError(
+                f"{self._where}: zstd with a window of more than 128 MB; expected one that is read without --long; "
+                "unpack it ('zstd -d --long=31'), or take it out of the source"
+            ) from None
         self._bytes += found
         if self._bytes > BOMB_BYTES and self._bytes > BOMB_TIMES * self._stored_bytes():
             raise DataError(
@@ -114,11 +121,20 @@ class _Gzip:
         return True
 
 
+class _WindowError(Exception):
+    """Sound, but takes more memory to inflate than is given."""
+
+
 class _Zstd:
     def __init__(self, stored: io.BufferedReader[Any]) -> None:
         self._stream = pa.CompressedInputStream(pa.PythonFile(stored, mode="r"), "zstd")
 
     def readinto(self, buffer: memoryview, /) -> int:
-        found = self._stream.read(len(buffer))
+        try:
+            found = self._stream.read(len(buffer))
+        except OSError as error:
+            if "too much memory" in str(error):
+                raise _WindowError from error
+            raise
         buffer[: len(found)] = found
         return len(found)

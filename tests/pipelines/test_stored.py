@@ -30,6 +30,16 @@ def gz(data: bytes) -> bytes:
     return gzip.compress(data, 1)
 
 
+def frame(data: bytes, window_log: int = 17) -> bytes:
+    """A zstd frame that holds the data as they are (RFC 8878)."""
+    return b"\x28\xb5\x2f\xfd\0" + bytes([window_log - 10 << 3]) + (len(data) << 3 | 1).to_bytes(3, "little") + data
+
+
+def skipped(data: bytes, number: int = 0) -> bytes:
+    """A frame that every reader of zstd passes over."""
+    return bytes([0x50 + number]) + b"\x2a\x4d\x18" + len(data).to_bytes(4, "little") + data
+
+
 PACKS: dict[str, Pack] = {
     "gzip": gz,
     "zstd": zstd,
@@ -42,6 +52,9 @@ PACKS: dict[str, Pack] = {
     "padded gzip": lambda data: gz(data) + bytes(700_000),
     "gzip padded between": lambda data: gz(data[:100]) + bytes(300_000) + gz(data[100:]) + bytes(3),
     "zstd frames": lambda data: zstd(data[:100]) + zstd(b"") + zstd(data[100:]),
+    "zstd as pzstd writes it": lambda data: skipped(b"size") + zstd(data[:100]) + skipped(b"size") + zstd(data[100:]),
+    "zstd behind any skipped frame": lambda data: b"".join(skipped(data, n) for n in range(16)) + zstd(data),
+    "zstd of the widest window": lambda data: frame(data, 27),
 }
 
 
@@ -71,6 +84,12 @@ def test_hash_and_size_are_those_of_the_stored_bytes(pack: Pack) -> None:
     with stored.reading("o", "/o", io.BytesIO(data)) as found:
         list(found.batches())
     assert (found.sha256, found.stored_bytes) == (sha256(data).hexdigest(), len(data))
+
+
+@pytest.mark.parametrize("before", [b"", skipped(b"size")])
+def test_a_window_too_wide_is_told_apart_from_damage(before: bytes) -> None:
+    assert "zstd with a window of more than 128 MB; " in refused(before + frame(LOG, 31))
+    assert "the compressed stream is cut or damaged (" in refused(before + frame(LOG, 27)[:-1])
 
 
 def test_three_layers_are_refused() -> None:
