@@ -54,8 +54,8 @@ def split(data: bytes) -> NDArray[np.int64]:
 
 def lines_of(batch: Batch) -> Lines:
     """The lines of a batch, each cleared of what a shipper wrote before the event, or around it as JSON text."""
-    data, starts = batch.data, split(batch.data)
-    pos = batch.offset + (starts[:-1] if batch.starts is None else batch.starts)
+    data, places, blank = (batch.data, batch.starts, 0) if batch.starts is not None else _without_blank(batch.data)
+    starts, pos = split(data), batch.offset + places
     logged = None if batch.times_ms is None else np.asarray(batch.times_ms)
     wrapped = np.zeros(len(starts) - 1, np.bool_)
     if batch.starts is None:
@@ -67,13 +67,31 @@ def lines_of(batch: Batch) -> Lines:
         data, starts = without_prefixes(data, starts, prefixes)
         pos = pos + prefixes
     sizes = _sizes(data, starts)
-    firsts, ends = starts[:-1].tolist(), (starts[:-1] + sizes).tolist()
+    there = sizes > 0
+    firsts, ends = starts[:-1][there].tolist(), (starts[:-1] + sizes)[there].tolist()
     digests = b"".join([sha256(data[a:b]).digest()[:HASH_BYTES] for a, b in zip(firsts, ends, strict=True)])
-    text = pa.StringArray.from_buffers(len(firsts), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data))
+    text = pa.StringArray.from_buffers(len(sizes), pa.py_buffer(starts.astype(np.int32)), pa.py_buffer(data))
     times = None if logged is None else pa.array(logged, pa.int64(), mask=logged <= 0)
-    found = _lightened(Lines(text, pos, sizes, digests, times, 0, wrapped, {}))
-    blank = sizes == 0
-    return _only(found, ~blank, int(blank.sum())) if blank.any() else found
+    if not there.all():
+        blank += int((~there).sum())
+        text, times = text.filter(pa.array(there)), None if times is None else times.filter(pa.array(there))
+        pos, sizes, wrapped = pos[there], sizes[there], wrapped[there]
+    return _lightened(Lines(text, pos, sizes, digests, times, blank, wrapped, {}))
+
+
+def _without_blank(data: bytes) -> tuple[bytes, NDArray[np.int64], int]:
+    """The data without lines of no sign at all, where each line left stood, and how many went.
+
+    There may be millions of them in a small object: nothing is held for each."""
+    if b"\n\n" not in data and data[:1] != b"\n":
+        return data, split(data)[:-1], 0
+    view = np.frombuffer(data, np.uint8)
+    first = np.empty(len(view), np.bool_)
+    first[0] = True
+    np.equal(view[:-1], _NEWLINE, out=first[1:])
+    ends = view == _NEWLINE
+    blank = first & ends
+    return view[~blank].tobytes(), np.flatnonzero(first & ~ends), int(blank.sum())
 
 
 def _lightened(lines: Lines) -> Lines:
@@ -110,7 +128,7 @@ def texts(found: Sequence[bytes]) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(found), pa.py_buffer(places), pa.py_buffer(b"".join(found)))
 
 
-def _only(lines: Lines, keep: NDArray[np.bool_], blank: int = 0) -> Lines:
+def _only(lines: Lines, keep: NDArray[np.bool_]) -> Lines:
     digests = np.frombuffer(lines.digests, np.uint8).reshape(-1, HASH_BYTES)[keep].tobytes()
     mask = pa.array(keep)
     times = None if lines.logged_ms is None else lines.logged_ms.filter(mask)
@@ -122,7 +140,7 @@ def _only(lines: Lines, keep: NDArray[np.bool_], blank: int = 0) -> Lines:
         lines.sizes[keep],
         digests,
         times,
-        lines.blank + blank,
+        lines.blank,
         None if lines.wrapped is None else lines.wrapped[keep],
         left_out,
     )

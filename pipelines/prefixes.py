@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 _PREFIX_BYTES = 64
 """More text than this before the first brace is no prefix of a shipper."""
 
-_BRACE, _SPACE = b"{ "
+_BRACE, _SPACE, _NEWLINE, _RETURN = b"{ \n\r"
+_BOM = b"\xef\xbb\xbf"
 
 
 def prefixes_of(data: bytes, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Length of what stands before the first brace of each line, where that is a shipper's prefix; else 0."""
+    """Length of what stands before each line's event: NULs, byte order marks, and behind them a shipper's prefix up to
+    the first brace; else 0."""
     view = np.frombuffer(data, np.uint8)
-    firsts = starts[:-1]
-    found = np.zeros(len(firsts), np.int64)
+    found = _marks(view, starts)
+    firsts = starts[:-1] + found
     other = np.flatnonzero(view[firsts] != _BRACE) if len(data) else np.empty(0, np.int64)
     # shippers begin with a time
     other = other[(view[firsts[other]] >= ord("0")) & (view[firsts[other]] <= ord("9"))]
@@ -32,7 +34,26 @@ def prefixes_of(data: bytes, starts: NDArray[np.int64]) -> NDArray[np.int64]:
     length = brace - firsts[other]
     good = has & (length <= _PREFIX_BYTES) & (brace < starts[other + 1])
     good[good] = view[brace[good] - 1] == _SPACE
-    found[other[good]] = length[good]
+    found[other[good]] += length[good]
+    return found
+
+
+def _marks(view: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Length of the NULs, as of a log that was cut while it was written to, and of the byte order marks, as of files
+    that were joined, at the beginning of each line; 0 for a line of nothing else."""
+    found = np.zeros(len(starts) - 1, np.int64)
+    firsts = view[starts[:-1]]
+    lines = np.flatnonzero((firsts == 0) | (firsts == _BOM[0]))
+    if len(lines):
+        marks = view == 0
+        boms = np.flatnonzero((view[:-2] == _BOM[0]) & (view[1:-1] == _BOM[1]) & (view[2:] == _BOM[2]))
+        for k in range(len(_BOM)):
+            marks[boms + k] = True
+        lines = lines[marks[starts[lines]]]
+        ends = np.append(np.flatnonzero(marks[:-1] > marks[1:]) + 1, len(view))
+        behind = ends[np.searchsorted(ends, starts[lines], "right")]
+        more = np.append(view, _NEWLINE)[behind]
+        found[lines] = np.where((more == _NEWLINE) | (more == _RETURN), 0, behind - starts[lines])
     return found
 
 
@@ -50,9 +71,11 @@ def without_prefixes(
 
 def stamps(data: bytes, starts: NDArray[np.int64], prefixes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Milliseconds of the time each prefix begins with; 0 where it begins with none that has a zone."""
-    times = np.zeros(len(starts), np.int64)
-    for i in np.flatnonzero(prefixes).tolist():
-        times[i] = _ms(data[starts[i] : starts[i] + prefixes[i]].partition(b" ")[0])
+    times, has = np.zeros(len(starts), np.int64), np.flatnonzero(prefixes)
+    # a shipper's ends in a space, marks do not
+    has = has[np.frombuffer(data, np.uint8)[starts[has] + prefixes[has] - 1] == _SPACE]
+    for i in has.tolist():
+        times[i] = _ms(data[starts[i] : starts[i] + prefixes[i]].lstrip(b"\0" + _BOM).partition(b" ")[0])
     return times
 
 

@@ -6,9 +6,10 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 
+import numpy as np
+
 from pipelines.envelopes.gather import START_BYTES
 from pipelines.envelopes.limits import Limits, Readable
-from pipelines.lines import split
 from pipelines.sources.base import Batch, LongLine
 
 
@@ -21,6 +22,10 @@ def lines(source: str, offset: int, head: bytes, stream: Readable, limits: Limit
     rest, data = b"", head
     while data:
         rest += data
+        if len(rest) > limits.line_bytes and rest.startswith(b"\0"):
+            # a log that was cut while it was written to begins with a hole of any size
+            hole = len(rest) - len(rest.lstrip(b"\0")) - 1
+            rest, offset = rest[hole:], offset + hole
         first = rest.find(b"\n")
         if first > limits.line_bytes:
             yield LongLine(source, offset, first, hashlib.sha256(rest[:first]).hexdigest(), rest[:START_BYTES])
@@ -42,8 +47,11 @@ def _portions(source: str, offset: int, data: bytes, limits: Limits) -> Iterator
     if data.count(b"\n") < limits.batch_lines:
         yield Batch(source, offset, data)
         return
-    edges = [*split(data)[: -1 : limits.batch_lines].tolist(), len(data)]
-    for a, b in itertools.pairwise(edges):
+    ends = np.frombuffer(data, np.uint8) == ord("\n")
+    # blank lines, of which a small object may hold millions, do not count
+    behind = np.flatnonzero(ends[1:] > ends[:-1]) + 2
+    edges = np.unique([0, *behind[limits.batch_lines - 1 :: limits.batch_lines].tolist(), len(data)])
+    for a, b in itertools.pairwise(edges.tolist()):
         yield Batch(source, offset + a, data[a:b])
 
 

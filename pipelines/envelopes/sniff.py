@@ -1,4 +1,4 @@
-"""Which reader an object wants, told by its beginning (after a byte order mark and blank lines).
+"""Which reader an object wants, told by its beginning (after byte order marks, NULs and blank lines).
 
 The rule, first match wins; "line" is the first line that is not blank, whole or its first 32 MB:
 
@@ -36,6 +36,7 @@ class Form(Enum):
 
 _CUT_RECORD = re.compile(r'\}[ \t\r\n]*+\{[ \t\r\n]*+"messageType"')
 _BLANK = b" \t\r\n"
+_BEFORE = re.compile(rb"(?:[ \t\r\n\0]++|\xef\xbb\xbf)*+")
 
 
 def form(head: bytes, *, ended: bool, line_bytes: int) -> Form | None:
@@ -46,7 +47,8 @@ def form(head: bytes, *, ended: bool, line_bytes: int) -> Form | None:
         line_bytes: the longest line that is read.
     """
     ended = ended or len(head) > SNIFF_BYTES
-    begin = head.lstrip(_BLANK)
+    before = _BEFORE.match(head)
+    begin = head[before.end() :] if before else head
     line, newline, after = begin.partition(b"\n")
     if begin[:4] == b"PAR1":
         return Form.PARQUET

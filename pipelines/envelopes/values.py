@@ -1,8 +1,8 @@
 """JSON values one after another, taken apart while they are read: records of a subscription, lists, events.
 
-No grammar is asked for between the values: commas, brackets and white space there are passed over, so lists,
-concatenated values and lines are read alike, one behind the other, in any mixture. What is no value comes out as
-lines of its own bytes, for quarantine, and reading resumes at the next record or event.
+No grammar is asked for between the values: commas, brackets, white space, NULs and byte order marks there are passed
+over, so lists, concatenated values and lines are read alike, one behind the other, in any mixture. What is no value
+comes out as lines of its own bytes, for quarantine, and reading resumes at the next record or event.
 tests/pipelines/test_envelopes.py and test_envelopes_damage.py hold the truth."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pipelines.sources.base import Batch, LongLine
 
 _WINDOW_BYTES = 4_000_000
 _CLOSE_BYTES = 256_000
-_BETWEEN = re.compile(r"[ \t\r\n,\[\]]*+")
+_BETWEEN = re.compile(r"(?:[ \t\r\n,\[\]\0]++|\xef\xbb\xbf)*+")
 _COMMA = re.compile(r"[ \t\r\n,]*+")
 _LIST_HEAD = re.compile(r'\{[ \t\r\n]*+"(?:items|(?:kind"[ \t\r\n]*+:[ \t\r\n]*+"(?:Event)?List"))')
 _LINE = re.compile(r"[^ \t\r\n,][^\n]*")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 
+import pyarrow as pa
 import pytest
 from builders import event, line, lines
 from envelope_builders import CONTROL, LINES, compact, firehose, record, walked
 
 from pipelines.envelopes import sniff
 from pipelines.envelopes.sniff import Form, form
+from pipelines.lines import lines_of
 from pipelines.sources import stored
+from pipelines.sources.base import Batch
 
 ONE = line(event()).rstrip()
 LOG = lines(event() for _ in range(3))
@@ -96,3 +99,15 @@ def test_a_byte_order_mark_is_no_part_of_an_envelope() -> None:
     data = b"\xef\xbb\xbf" + firehose(LINES)
     assert walked(data).lines == LINES
     assert walked(data).at == [3 + at for at in walked(firehose(LINES)).at]
+
+
+BETWEEN = {"mark": b"\xef\xbb\xbf", "hole": bytes(5000), "both": b"\n\0\xef\xbb\xbf\n\0"}
+PRINTED = json.dumps({"kind": "EventList", "items": [json.loads(one) for one in LINES]}, indent=1).encode()
+
+
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN)
+@pytest.mark.parametrize("data", [b"\n".join(LINES), firehose(LINES), PRINTED], ids=["lines", "firehose", "printed"])
+def test_marks_and_holes_before_and_between_joined_files_cost_no_event(data: bytes, between: bytes) -> None:
+    found = lines_of(Batch("o", 0, b"\n".join(walked(between + data + b"\n" + between + data).lines)))
+    events = [one for one in found.text.cast(pa.binary()).to_pylist() if one[:1] == b"{" and b'"auditID"' in one]
+    assert len(events) == 2 * len(LINES)

@@ -16,6 +16,7 @@ import pytest
 from builders import event, line, lines
 
 from pipelines.errors import ConfigError, DataError, Exit
+from pipelines.lines import lines_of
 from pipelines.sources import stored
 from pipelines.sources.base import Batch, LongLine, Source
 from pipelines.sources.files import ENDINGS, SourceFile, select
@@ -248,6 +249,26 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     assert [(b.offset, b.data) for b in read(tmp_path / "a.log")] == [(3, LOG)]
 
 
+def test_an_event_behind_a_hole_of_any_size_is_no_long_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a log cut with copytruncate while its writer goes on at its old place
+    monkeypatch.setattr(stored, "MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr(stored, "_BATCH_BYTES", 50_000)
+    put(tmp_path, "a.log", data=bytes(1_000_000) + LOG)
+    (batch,) = read(tmp_path / "a.log")
+    found = lines_of(batch)
+    assert (found.pos[0], len(found), found.blank) == (1_000_000, 20, 0)
+
+
+def test_blank_lines_do_not_count_among_the_lines_of_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "_BATCH_LINES", 10)
+    data = b"\n" * 50_000 + LOG.replace(b"\n", b"\n" * 1000)
+    put(tmp_path, "a.log", data=data)
+    batches = read(tmp_path / "a.log")
+    assert b"".join(b.data for b in batches) == data
+    assert [len(lines_of(b)) for b in batches if b.data.strip()] == [10, 10]
+    assert len(batches) <= 3
+
+
 @pytest.mark.parametrize("pack", [bytes, gz, zstd], ids=["plain", "gzip", "zstd"])
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf"], ids=["nothing", "only-a-mark"])
 def test_an_empty_file_has_no_lines(tmp_path: Path, data: bytes, pack: Callable[[bytes], bytes]) -> None:
@@ -308,7 +329,7 @@ def test_hash_and_size_of_a_reading_are_those_of_the_file(
 def test_a_bomb_of_one_line_is_measured_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "MAX_LINE_BYTES", 100_000)
     monkeypatch.setattr(stored, "_BATCH_BYTES", 50_000)
-    bomb = bytes(30_000_000)
+    bomb = b"x" * 30_000_000
     put(tmp_path, "a.log.gz", data=gz(bomb + b"\n" + LOG))
     with SourceFile(tmp_path / "a.log.gz", "a").open() as stream:
         first, *rest = stream.batches()

@@ -27,6 +27,7 @@ from pipelines.wrapped import unwrap
 
 ONE = line(event(audit_id="one", agent="café ☃")).rstrip()
 TWO = line(event(audit_id="two")).rstrip()
+BOM = b"\xef\xbb\xbf"
 STAMP = "2026-09-15T12:00:00.123"
 STAMP_MS = 1789473600123
 
@@ -72,6 +73,9 @@ PREFIXES = {
     "epoch": (b"1789473600.123 ", None),
     "syslog": (b"34 <6> host audit: ", None),
     "as long as may be": (b"2" + b"x" * 62 + b" ", None),
+    "a byte order mark": (BOM, None),
+    "a hole": (b"\0" * 100_000, None),
+    "a hole, marks and a time": (b"\0" + BOM + b"\0\0" + BOM + f"{STAMP}Z ".encode(), STAMP_MS),
 }
 
 
@@ -100,6 +104,10 @@ NO_PREFIXES = {
     "a brace on the next line only": f"{STAMP}Z".encode(),
     "bytes that are no text": b"\xff\xfe2026 " + ONE,
     "spaces": b"  \t",
+    "nothing but a hole": b"\0" * 9,
+    "nothing but a mark": BOM,
+    "half a mark": BOM[:2] + ONE,
+    "a hole inside": ONE[:50] + b"\0" * 9 + ONE[50:],
 }
 
 
@@ -268,6 +276,13 @@ def test_nothing_but_blank_lines_is_no_line(data: bytes) -> None:
     assert list(record_batches(found, 0, raw=True)) == []
 
 
+def test_places_behind_a_million_blank_lines_are_true() -> None:
+    data = ONE + b"\n" * 1_000_000 + b"\r\n" + TWO + b"\n\n" + ONE
+    found = read(b"\n" + data, 9)
+    assert delimited(found, b"\n" + data, 9) == [ONE, TWO, ONE]
+    assert found.blank == 1_000_002
+
+
 def test_places_and_times_of_an_envelope_are_carried_through() -> None:
     data = ONE + b"\n\n" + f"{STAMP}Z ".encode() + TWO + b"\n"
     found = read(data, 100, starts=np.array([5, 900, 1700]), times_ms=np.array([STAMP_MS, 7, 0]))
@@ -336,7 +351,7 @@ def test_batches_for_the_engine_are_cut_fairly(monkeypatch: pytest.MonkeyPatch, 
 
 PIECES = (
     b"\n", b"\r\n", b"{", b"}", b" ", b"0", b"2026-09-15T12:00:00.123Z ", b"\xff", b"\0", ONE, b'{"log":"x"}',
-    b'{"log":""}', b'{"log":"\\n"}', b'{"message":"{}\\r\\n"}', b'{"log":"\\ud800"}', b"[", b'"', b"2 {",
+    BOM, b'{"log":""}', b'{"log":"\\n"}', b'{"message":"{}\\r\\n"}', b'{"log":"\\ud800"}', b"[", b'"', b"2 {",
 )  # fmt: skip
 
 
