@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipelines.brackets import STRING, CutError, members
 from pipelines.events import EVENT
-from pipelines.lists import STRING, CutError, members
 
 MAX_VALUES = 100_000
 """JSON values that the engine is handed at once, as a line or as a record batch. 2 MB of ordinary lines hold 60,000."""
@@ -68,27 +68,27 @@ def pared(line: bytes, *, body: bool, cut: bool = False) -> tuple[bytes, bool] |
     """
     text = line.decode("latin-1").strip(" \t\r\n")
     read = _READ if body else {key: within for key, within in _READ.items() if key != _BODY}
-    kept, left_out, end = _pared(text, read)
+    kept, lacks_body, end = _pared(text, read)
     if (end == len(text)) is cut:
         return None
-    return ("{" + ",".join(kept) + "}").encode("latin-1"), _BODY in left_out
+    return ("{" + ",".join(kept) + "}").encode("latin-1"), lacks_body
 
 
-def _pared(text: str, read: dict[str, Any]) -> tuple[list[str], set[str], int]:
-    """The members that are read, the names of the others, and where the object ends; -1 if it does not."""
+def _pared(text: str, read: dict[str, Any]) -> tuple[list[str], bool, int]:
+    """The members that are read, whether a body is among the others, and where the object ends; -1 if it does not."""
     kept: list[str] = []
-    left_out: set[str] = set()
+    lacks_body = False
     try:
         for key, start, value, end in members(text, 0):
             if not key and text[start] == "}":
-                return kept, left_out, end
-            if key not in read:
-                left_out.add(key)
-                continue
-            kept.append(text[start:value] + _pared_within(text[value:end], read[key]))
+                return kept, lacks_body, end
+            if key in read:
+                kept.append(text[start:value] + _pared_within(text[value:end], read[key]))
+            else:
+                lacks_body = lacks_body or key == _BODY
     except CutError:
         pass
-    return kept, left_out, -1
+    return kept, lacks_body, -1
 
 
 def _pared_within(value: str, read: object) -> str:

@@ -6,10 +6,10 @@ and no number is read: depth and digits are the writer's choice."""
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 
-from pipelines.envelopes.scan import EVENT_HEAD, SCANNER, break_before, skip, trusted
+from pipelines.brackets import CutError, end_of, skip
+from pipelines.envelopes.scan import EVENT_HEAD, SCANNER, Text, break_before, trusted
 
 MAX_EVENTS = 1_000_000
 """A line that lists more is quarantined whole; its positions alone would fill the memory."""
@@ -20,24 +20,15 @@ _MOST_TORN = 1000
 Parts = list[tuple[int, int]]
 """Where each part of a line begins and ends."""
 
-STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_SIGN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]++|[\]}]++|"', re.DOTALL)
-"""A string, or brackets in a row: of ten thousand that open at once each alone would take its time."""
-_LITERAL = re.compile(r"[^\s,\[\]{}\"]++")
 
-
-class CutError(Exception):
-    """The line ends, or is damaged, inside a value."""
-
-
-def apart(line: bytes) -> list[tuple[int, bytes]] | None:
+def apart(line: bytes) -> Iterator[tuple[int, bytes]] | None:
     """Where each part of the line starts, and its bytes; None for a line that is one object, or lists none.
 
     Parts are the entries of lists (of an EventList: of all its `items`), objects one behind the other, and whatever
     follows: together they hold all that is no sign of a list.
     """
     # one character a byte: JSON's own signs are ASCII, and only they matter here
-    text = line.decode("latin-1")
+    text = Text(line.decode("latin-1"))
     parts: Parts = []
     at, listed, tears = skip(text, 0), False, 0
     if text[at : at + 1] not in ("{", "["):
@@ -58,7 +49,7 @@ def apart(line: bytes) -> list[tuple[int, bytes]] | None:
                 at = _object(text, at, parts)
                 listed = listed or parts[before:] != [(parts[-1][0], at)]
             else:
-                raise CutError
+                raise CutError(at)
         except CutError:
             # of a list the entries before the cut are whole
             listed = listed or len(parts) > before
@@ -67,7 +58,8 @@ def apart(line: bytes) -> list[tuple[int, bytes]] | None:
         at = skip(text, at)
     if len(parts) > MAX_EVENTS or not any(text[a : a + 1] == "{" for a, _ in parts) or (len(parts) < 2 and not listed):
         return None
-    return [(a, line[a:b].rstrip()) for a, b in parts if line[a:b].strip()]
+    # one after the other: there may be a million
+    return ((a, line[a:b].rstrip()) for a, b in parts if line[a:b].strip())
 
 
 def _behind_comma(text: str, at: int) -> int:
@@ -88,69 +80,6 @@ def _torn(text: str, at: int) -> int | None:
     return None
 
 
-def end_of(text: str, at: int) -> int:
-    """Where the value that begins here ends, told by its brackets alone.
-
-    Raises:
-        CutError: it does not end, or is no value.
-    """
-    if text[at : at + 1] not in ("{", "["):
-        found = STRING.match(text, at) or _LITERAL.match(text, at)
-        if found is None:
-            raise CutError
-        return found.end()
-    depth = 0
-    for sign in _SIGN.finditer(text, at):
-        start, end = sign.span()
-        first = text[start]
-        if first in "{[":
-            depth += end - start
-        elif first in "}]":
-            if depth <= end - start:
-                return start + depth
-            depth -= end - start
-        elif end - start == 1:
-            raise CutError
-    raise CutError
-
-
-def members(text: str, at: int) -> Iterator[tuple[str, int, int, int]]:
-    """Each member of the object that begins here: its key, where the member, its value and what follows begin.
-
-    After the last one comes a key of no text: where the object's last brace stands, and where it ends.
-
-    Raises:
-        CutError: the object does not end, or is damaged between its members.
-    """
-    if text[at : at + 1] != "{":
-        raise CutError
-    at = skip(text, at + 1)
-    while text[at : at + 1] == '"':
-        start, end = at, end_of(text, at)
-        colon = skip(text, end)
-        if text[colon : colon + 1] != ":":
-            raise CutError
-        value = skip(text, colon + 1)
-        at = end_of(text, value)
-        yield _key(text[start:end]), start, value, at
-        at = skip(text, at)
-        if text[at : at + 1] == ",":
-            at = skip(text, at + 1)
-        elif text[at : at + 1] != "}":
-            raise CutError
-    if text[at : at + 1] != "}":
-        raise CutError
-    yield "", at, at, at + 1
-
-
-def _key(text: str) -> str:
-    # an escape may spell any key
-    try:
-        return str(json.loads(text)) if "\\" in text else text[1:-1]
-    except ValueError:
-        return text[1:-1]
-
-
 def _entries(text: str, at: int, parts: Parts) -> int:
     """Adds the entries of the list that begins here; where it ends comes back."""
     at = skip(text, at + 1)
@@ -163,7 +92,7 @@ def _entries(text: str, at: int, parts: Parts) -> int:
         if text[at : at + 1] == ",":
             at = skip(text, at + 1)
         elif text[at : at + 1] != "]":
-            raise CutError
+            raise CutError(at)
     return at + 1
 
 
@@ -174,7 +103,7 @@ def _object(text: str, start: int, parts: Parts) -> int:
         end = end_of(text, at)
         key, at = text[at:end], skip(text, end)
         if text[at : at + 1] != ":":
-            raise CutError
+            raise CutError(at)
         at = skip(text, at + 1)
         if key == '"auditID"':
             # an event, whatever else it holds
@@ -188,6 +117,6 @@ def _object(text: str, start: int, parts: Parts) -> int:
         return at + 1
     end = end_of(text, start)
     if len(parts) > before:
-        raise CutError
+        raise CutError(at)
     parts.append((start, end))
     return end

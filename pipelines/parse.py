@@ -122,7 +122,7 @@ def bad_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[BadLine]:
 
 def refuse_or_save(
     bad: BadLine,
-    save: Callable[[list[Inner]], object],
+    save: Callable[[Iterable[Inner]], object],
     refuse: Callable[[dict[str, object]], object],
     source: str,
 ) -> int:

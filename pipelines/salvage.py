@@ -5,12 +5,12 @@ Pure; tests/pipelines/test_salvage.py cuts a line at every byte."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from json.decoder import scanstring  # type: ignore[attr-defined]
 
-from pipelines.envelopes.scan import skip
+from pipelines.brackets import skip
 from pipelines.handed import Inner
 from pipelines.heavy import BODY, LINE, lightened, pared
 from pipelines.lists import apart
@@ -59,8 +59,8 @@ class BadLine:
         return f"no audit event: {' and '.join(missing)} missing or unreadable"
 
 
-def saved(bad: BadLine) -> list[Inner] | None:
-    """The events to try in its place; None where it belongs into quarantine."""
+def saved(bad: BadLine) -> Iterable[Inner] | None:
+    """The events to try in its place, each made when it is asked for; None where it belongs into quarantine."""
     if bad.cut:
         return None
     as_it_is = Inner(bad.source, bad.pos, bad.line, bad.line, bad.raw, False, bad.logged_ms, bad.inside)
@@ -69,7 +69,7 @@ def saved(bad: BadLine) -> list[Inner] | None:
     if bad.inside < MOST:
         parts = apart(bad.line)
         if parts is not None:
-            return [_inner(as_it_is, at, one) for at, one in parts]
+            return (_inner(as_it_is, at, one) for at, one in parts)
         found = unwrap(bad.line)
         if found is not None:
             return [_taken_out(as_it_is, *found)]

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
-from pipelines.envelopes.scan import SCANNER, expect, skip, string
+from pipelines.brackets import expect, skip
+from pipelines.envelopes.scan import SCANNER, string
 from pipelines.sources.base import AUDIT_STREAMS
 
 _LAST_MS = 253402300800000
 """The year 10000; a time behind it is none."""
 _HEAD = re.compile(r'\{"id":"[^"\\]*+","timestamp":(\d{1,14}+),"message":"')
 _ESCAPES = re.compile(rb"((?:\\u[0-9a-fA-F]{4})+)|\\(.)", re.DOTALL)
+_TELLING = frozenset(("messageType", "logStream", "logEvents"))
 _PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f"}
 
 
@@ -30,7 +32,7 @@ class Message(NamedTuple):
 
 @dataclass
 class Record:
-    """One record: where it ends, its members but for `logEvents`, and its messages."""
+    """One record: where it ends, the members that say what it is, and its messages."""
 
     end: int = 0
     members: dict[str, object] = field(default_factory=dict)
@@ -68,7 +70,9 @@ def record(text: str, at: int) -> Record:
             # whichever counts, the other one may hold events, or hide them as those of another stream
             raise json.JSONDecodeError("a second member of one name", text, at)
         else:
-            found.members[key], at = SCANNER.raw_decode(text, at)
+            value, at = SCANNER.raw_decode(text, at)
+            if key in _TELLING:
+                found.members[key] = value
         at = _next(text, at, "}")
     found.end = at + 1
     return found

@@ -52,6 +52,20 @@ def inflated(stored: io.BufferedReader[Any], where: str, stored_bytes: Callable[
     return stored
 
 
+def refuse_bomb(where: str, inflated_bytes: int, stored_bytes: int) -> None:
+    """Nothing, of an object that is none.
+
+    Raises:
+        DataError: it holds more than a log of its size ever does.
+    """
+    if inflated_bytes > BOMB_BYTES and inflated_bytes > BOMB_TIMES * stored_bytes:
+        raise DataError(
+            f"{where}: inflates to more than {BOMB_TIMES} times its size ({inflated_bytes:,} bytes out of "
+            f"{stored_bytes:,}); expected a log, which reaches 30 times; take it out of the source, or "
+            "unpack it if it is a log"
+        )
+
+
 def _kind(stored: io.BufferedReader[Any]) -> Callable[[io.BufferedReader[Any]], _Raw] | None:
     magic = stored.peek(4)[:4]
     if magic[:2] == _GZIP:
@@ -78,12 +92,7 @@ class _Bounded(io.RawIOBase):
                 "unpack it ('zstd -d --long=31'), or take it out of the source"
             ) from None
         self._bytes += found
-        if self._bytes > BOMB_BYTES and self._bytes > BOMB_TIMES * self._stored_bytes():
-            raise DataError(
-                f"{self._where}: inflates to more than {BOMB_TIMES} times its size ({self._bytes:,} bytes out of "
-                f"{self._stored_bytes():,}); expected a log, which reaches 30 times; take it out of the source, or "
-                "unpack it if it is a log"
-            )
+        refuse_bomb(self._where, self._bytes, self._stored_bytes())
         return found
 
 

@@ -13,6 +13,8 @@ from typing import Any
 API_ACTIVITY = 6003
 _MICROSECONDS = 10**14
 """A time above is in microseconds (OCSF 1.2.0), below in milliseconds."""
+_MOST_AGENT = 4096
+"""Characters kept of a user agent, its client's choice: thousands of requests may share one of 1 MB."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ANNOTATIONS = "annotations"
 
@@ -39,7 +41,7 @@ def event(record: Mapping[str, Any]) -> dict[str, Any]:
             "verb": _text(record, "api", "operation"),
             "user": _user(record),
             "sourceIPs": _addresses(record, unmapped),
-            "userAgent": _text(record, "http_request", "user_agent"),
+            "userAgent": (_text(record, "http_request", "user_agent") or "")[:_MOST_AGENT],
             "objectRef": _object(record, path or ""),
             "responseStatus": _filled({"code": _number(_at(record, "api", "response", "code"))}),
             "requestReceivedTimestamp": _stamp(record.get("start_time_dt"), record.get("start_time")),

@@ -9,14 +9,16 @@ import json
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from functools import cached_property
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
+
+from pipelines.brackets import CutError
+from pipelines.envelopes.outline import is_crowded, outline, scan_once
 
 _S = "[ \\t\\r\\n]*+"
 _RECORD_KEYS = "messageType|owner|logGroup|logStream|subscriptionFilters|logEvents"
 
-SPACE = re.compile(_S)
 RECORD_HEAD = re.compile(rf'\{{{_S}"(?:{_RECORD_KEYS})"{_S}:')
 """How a record of a subscription begins, whatever the order of its keys."""
 STRICT = re.compile(rf'\}}{_S}\{{{_S}"[^"\\]{{1,100}}+"{_S}:')
@@ -57,10 +59,16 @@ class Text(str):
     def __init__(self, _: str = "") -> None:
         super().__init__()
         self._matches: dict[re.Pattern[str], tuple[int, int, int]] = {}
+        self._broke: tuple[int, str, int] | None = None
         self._broken: list[tuple[array[int], str, int]] = []
         self._cut: list[array[int]] = []
         self._others: list[array[int]] = []
         self._deep: list[array[int]] = []
+
+    @cached_property
+    def crowded(self) -> bool:
+        """Whether all its values would take several times its memory; none of them is made then."""
+        return is_crowded(self)
 
     def count(self, *_: object) -> int:
         """No line ends, for JSONDecodeError."""
@@ -80,18 +88,20 @@ class Text(str):
         return start, end
 
     def value(self, at: int) -> tuple[Any, int]:
-        """The value that begins here, and where it ends.
+        """The value that begins here, and where it ends; of one in a crowded text its outline.
 
         Raises:
             json.JSONDecodeError, RecursionError: as the json module would.
         """
+        if self._broke is not None and at > self._broke[0]:
+            self._keep(*self._broke)
         for held, why, where in self._broken:
             if _among(held, at):
                 raise json.JSONDecodeError(why, self, where)
         if any(_among(held, at) for held in self._deep):
             raise RecursionError
         try:
-            return scan_once(self, at)
+            return outline(self, at) if self.crowded else scan_once(self, at)
         except RecursionError:
             self._deep = [x for x in self._deep if x[-1] > at]
             self._deep.append(self._as_deep(at))
@@ -100,10 +110,17 @@ class Text(str):
             why, where = "Expecting value", int(error.value)
         except json.JSONDecodeError as error:
             why, where = error.msg, error.pos
+        except CutError as error:
+            why, where = "Expecting another sign", error.at
         if where - at > _LONG:
-            self._broken = [x for x in self._broken if x[2] > at]
-            self._broken.append((self._open(at, where, "{["), why, where))
+            # most often more is read then, and the next text asked
+            self._broke = at, why, where
         raise json.JSONDecodeError(why, self, where)
+
+    def _keep(self, at: int, why: str, where: int) -> None:
+        self._broke = None
+        self._broken = [x for x in self._broken if x[2] > at]
+        self._broken.append((self._open(at, where, "{["), why, where))
 
     def _as_deep(self, at: int) -> array[int]:
         """Where brackets stand, in order, from this one on, from which values are nested too deep: each of them is
@@ -216,14 +233,6 @@ class _Scanner(json.JSONDecoder):
 
 SCANNER = _Scanner(strict=False, parse_int=float)
 """float, because int refuses more than 4,300 digits; no number is looked at."""
-scan_once: Callable[[str, int], tuple[Any, int]] = SCANNER.scan_once  # type: ignore[attr-defined]
-"""The value that begins here and where it ends; StopIteration where none does."""
-
-
-def skip(text: str, at: int, signs: re.Pattern[str] = SPACE) -> int:
-    """The next position behind the signs, which may be none."""
-    found = signs.match(text, at)
-    return found.end() if found else at
 
 
 def string(text: str, at: int) -> tuple[str, int]:
@@ -232,17 +241,6 @@ def string(text: str, at: int) -> tuple[str, int]:
         raise json.JSONDecodeError("a string expected", text, at)
     found: tuple[str, int] = scanstring(text, at + 1, False)
     return found
-
-
-def expect(text: str, at: int, signs: str) -> str:
-    """The sign at this position.
-
-    Raises:
-        json.JSONDecodeError: it is none of the expected ones.
-    """
-    if text[at : at + 1] not in signs or at >= len(text):
-        raise json.JSONDecodeError("another sign expected", text, at)
-    return text[at]
 
 
 def unended(error: Exception, text: str) -> bool:

@@ -5,6 +5,7 @@ tests/pipelines/test_security_lake.py holds the truth."""
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from features.days import RETELLING_LACKS
 from pipelines.body_facts import FACTS
 from pipelines.envelopes.gather import Gather
+from pipelines.envelopes.inflate import refuse_bomb
 from pipelines.envelopes.limits import Limits, Readable
 from pipelines.envelopes.ocsf import API_ACTIVITY, event_line
 from pipelines.errors import DataError
@@ -32,7 +34,9 @@ LACKS: Final[tuple[str, ...]] = (
 """Columns of the events table that this source never fills."""
 
 _ROWS = 2000
-"""Rows decoded at a time; a record can carry text of 100 KB."""
+"""Rows decoded at a time, their texts as dictionaries: in a small file thousands of rows may share one of 1 MB."""
+_WRITTEN_OUT = 20
+"""Rows of which each has its own texts at a time."""
 _READ = (
     *("class_uid", "time", "time_dt", "start_time", "start_time_dt", "message", "metadata", "api", "actor"),
     *("src_endpoint", "http_request", "resources", "cloud", "unmapped"),
@@ -71,9 +75,12 @@ def batches(source: str, where: str, file: IO[bytes], limits: Limits) -> Iterato
         DataError: it is not readable as Parquet, or holds no OCSF records.
     """
     out = Gather(source, limits, raw=False)
+    stored_bytes, made = file.seek(0, io.SEEK_END), 0
     for number, record in enumerate(_records(where, file)):
         if _may_be_activity(record.get("class_uid")):
             line = event_line(record)
+            made += len(line)
+            refuse_bomb(where, made, stored_bytes)
             if len(line) > limits.line_bytes:
                 yield from out.long(number, line)
             else:
@@ -87,14 +94,19 @@ def batches(source: str, where: str, file: IO[bytes], limits: Limits) -> Iterato
 
 def _records(where: str, file: IO[bytes]) -> Iterator[dict[str, Any]]:
     try:
+        file.seek(0)
         parquet = pq.ParquetFile(file)
         if "class_uid" not in parquet.schema_arrow.names:
             raise DataError(
                 f"{where}: Parquet without the column class_uid; expected OCSF records of Amazon Security Lake; "
                 "take it out of the source"
             )
-        for batch in parquet.iter_batches(_ROWS, columns=_columns(parquet)):
-            yield from _rows(batch)
+        columns = _columns(parquet)
+        parquet = pq.ParquetFile(file, read_dictionary=_texts(parquet, columns))
+        for group in range(parquet.num_row_groups):
+            for batch in parquet.iter_batches(_ROWS, row_groups=[group], columns=columns):
+                for first in range(0, len(batch), _WRITTEN_OUT):
+                    yield from _rows(batch.slice(first, _WRITTEN_OUT))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         if getattr(error, "errno", None) is not None:
             # this machine's disk, not the object
@@ -136,3 +148,8 @@ def _columns(parquet: pq.ParquetFile) -> list[str]:
     paths = [parquet.schema.column(i).path for i in range(len(parquet.schema.names))]
     bodies = tuple(f"{body}." for body in _BODIES)
     return [path for path in paths if path.partition(".")[0] in _READ and not f"{path}.".startswith(bodies)]
+
+
+def _texts(parquet: pq.ParquetFile, columns: list[str]) -> list[str]:
+    kinds = (parquet.schema.column(i) for i in range(len(parquet.schema.names)))
+    return [kind.path for kind in kinds if kind.physical_type == "BYTE_ARRAY" and kind.path in columns]

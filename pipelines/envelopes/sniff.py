@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from pipelines.envelopes.scan import RECORD_HEAD, SCANNER, STRICT
+from pipelines.envelopes.scan import RECORD_HEAD, STRICT, Text
 
 SNIFF_BYTES = 32 * 1024 * 1024
 """Without a line's end in so many bytes, an object has no lines."""
@@ -75,7 +75,7 @@ def _not_of_lines(line: str, following: bytes, newline: bool, line_bytes: int) -
 
 def _whole(line: str) -> bool:
     try:
-        _, end = SCANNER.raw_decode(line)
+        _, end = Text(line).value(0)
     except (ValueError, RecursionError):
         return False
     return not line[end:].strip()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 
+from pipelines.brackets import CutError, end_of, expect, skip
 from pipelines.envelopes import firehose
 from pipelines.envelopes.gather import START_BYTES, Gather
 from pipelines.envelopes.limits import Limits, Readable
@@ -22,14 +23,11 @@ from pipelines.envelopes.scan import (
     STRICT,
     Text,
     break_before,
-    expect,
     resumption,
-    skip,
     string,
     trusted,
     unended,
 )
-from pipelines.lists import CutError, end_of
 from pipelines.sources.base import Batch, LongLine
 
 _WINDOW_BYTES = 4_000_000
@@ -70,7 +68,9 @@ class Values:
         """Reads on: as much again as is not yet taken apart, so that little is looked at twice."""
         kept = self._text[self._at :]
         parts, size = [kept], 0
-        while size < max(1, len(kept)):
+        # of a crowded text each look takes long: the next one is the last
+        wanted = self._limits.line_bytes if self._text.crowded else max(1, len(kept))
+        while size < wanted:
             data = self._read()
             if not data:
                 self._ended = True
@@ -118,7 +118,7 @@ class Values:
         """A value nested too deep for the decoder: one line, its end told by its brackets."""
         try:
             if self._text.is_cut(self._at):
-                raise CutError
+                raise CutError(self._at)
             end = end_of(self._text, self._at)
         except CutError:
             if self._may_go_on():

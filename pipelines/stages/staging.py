@@ -4,8 +4,9 @@ On disk, so that memory stays bounded."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -117,17 +118,18 @@ class Staging:
     def _inner(self, rows: Path, refused: pq.ParquetWriter) -> Iterator[pa.RecordBatch]:
         """Events inside bad lines; bad lines that hold none are refused."""
         inner: list[Inner] = []
-        held = looked_at = 0
+        held = 0
         entries: list[dict[str, object]] = []
         for line in bad_lines(_bad_rows(rows)):
-            ended = self.feed.ended[line.source]
-            ended.blank += refuse_or_save(line, inner.extend, entries.append, self.feed.objects[line.source].name)
-            held += sum(len(one.line) + len(one.parsed) for one in inner[looked_at:])
-            looked_at = len(inner)
-            if len(inner) >= _INNER_LINES or held > _INNER_BYTES:
-                yield from self._unknown(inner)
-                inner.clear()
-                held = looked_at = 0
+            ended, found = self.feed.ended[line.source], list[Iterable[Inner]]()
+            ended.blank += refuse_or_save(line, found.append, entries.append, self.feed.objects[line.source].name)
+            for one in itertools.chain.from_iterable(found):
+                inner.append(one)
+                held += len(one.line) + len(one.parsed)
+                if len(inner) >= _INNER_LINES or held > _INNER_BYTES:
+                    yield from self._unknown(inner)
+                    inner.clear()
+                    held = 0
             if len(entries) >= _REFUSED_ROWS:
                 self._refuse(refused, entries)
                 entries = []

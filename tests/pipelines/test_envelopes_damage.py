@@ -129,7 +129,7 @@ def test_what_stands_behind_a_list_without_belonging_to_it_is_told() -> None:
     assert found.lines == [*FEW, b'"auditID":"lost","verb":"get"}']
 
 
-@pytest.mark.parametrize("piece", [b"[[1,2],3]", b"null", b"true", b'"text"', b"0.5", b"\0\0\0", b"\x85\xa0", b"nul"])
+@pytest.mark.parametrize("piece", [b"[[1,2],3]", b"null", b"true", b'"text"', b"0.5", b"\1\1\1", b"\x85\xa0", b"nul"])
 def test_what_is_no_object_between_events_is_told(piece: bytes) -> None:
     found = walked(b"[\n" + FEW[0] + b",\n" + piece + b",\n" + FEW[1] + b"]")
     assert found.lines[0] == FEW[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -460,3 +461,15 @@ def test_no_bad_line_raises(data: bytes, is_object: bool, inside: int, logged_ms
         assert inner.pos >= 5
         assert inner.line in data or inner.inside
     assert bad.reason
+
+
+def test_of_a_line_of_very_many_parts_each_is_made_when_it_is_asked_for() -> None:
+    line = b"[" + b"{}," * 100_000 + b"{}]"
+    bad = BadLine(0, 0, line, False, False, False, True, False, None, 0)
+    tracemalloc.start()
+    count = sum(one.line == b"{}" for one in saved(bad) or ())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 100_001
+    # all at once they would be 50 MB; their places are 14
+    assert peak < 22_000_000

@@ -6,6 +6,7 @@ import errno
 import gzip
 import io
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from parsing import parse
 
 from pipelines.endings import explained
-from pipelines.envelopes import security_lake
+from pipelines.envelopes import inflate, security_lake
 from pipelines.envelopes.limits import Limits
 from pipelines.envelopes.ocsf import event, event_line, of_path
 from pipelines.envelopes.security_lake import LACKS
@@ -401,6 +402,34 @@ def test_what_is_said_to_be_lacking_is_all_that_is_lacking(engine: duckdb.DuckDB
     empty = {name for name in NAMES if rows[name].null_count == rows.num_rows}
     assert empty == set(LACKS)
     assert len(LACKS) == len(set(LACKS))
+
+
+LONG_AGENT = record(http_request={"url": {"path": "/api/v1/pods"}, "user_agent": "x" * 300_000})
+
+
+def test_one_long_agent_of_many_rows_is_held_once_and_kept_in_part() -> None:
+    data = parquet([LONG_AGENT] * 600, compression="zstd")
+    tracemalloc.start()
+    read = batches(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # written out, the agents alone would be 180 MB
+    assert peak < 40_000_000
+    assert {len(json.loads(one)["userAgent"]) for batch in read for one in batch.data.splitlines()} == {4096}
+
+
+def test_rows_of_many_agents_in_many_groups_are_each_their_own() -> None:
+    agents = [f"{i % 97}" * 40 for i in range(400)]
+    rows = [record(http_request={"user_agent": agent}, resources=[{"name": agent}]) for agent in agents]
+    for options in ({"row_group_size": 33}, {"dictionary_pagesize_limit": 900, "data_page_size": 500}):
+        assert [one["userAgent"] for one in events(parquet(rows, **options))] == agents
+
+
+def test_rows_that_are_more_than_a_log_of_that_size_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflate, "BOMB_BYTES", 1_000_000)
+    monkeypatch.setattr(inflate, "BOMB_TIMES", 30)
+    with pytest.raises(DataError, match=r"^s3://lake/o: inflates to more than 30 times its size \("):
+        batches(parquet([LONG_AGENT] * 3000))
 
 
 def test_a_file_on_disk_is_read_where_it_lies(tmp_path: Path) -> None:
