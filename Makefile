@@ -55,7 +55,7 @@ lock: $(READY) ## refresh the locks: universal, hashed, without a URL
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links tests/real_spark/spark.in -o tests/real_spark/spark.lock
 
 golden: $(READY) ## rewrite the golden files after a meant change
-	$(BIN)/python -m pytest -q --golden tests/e2e/test_golden.py tests/e2e/test_docs_archive.py
+	$(BIN)/python -m pytest -q --golden tests/e2e/test_golden.py tests/e2e/test_docs_archive.py tests/features/test_listing.py
 
 clean: ## remove what was built; your archives elsewhere stay
 	rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

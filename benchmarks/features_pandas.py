@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.catalogue import REPEATS
+from features.feature import REPEATS
 from features.items import KINDS, SHARE
 from features.predicates import REVIEWS, SELF_REVIEWS, WORKLOADS
 from features.principal import PRINCIPAL, TYPE
@@ -240,7 +240,7 @@ def days(r: pd.DataFrame, m: dict[str, Series], new: pd.DataFrame) -> pd.DataFra
     }
     for name, (value, mark) in distinct.items():
         found[name] = value[mark].groupby(principal[mark]).nunique()
-    things = {kind.name: kind.things for kind in KINDS if kind.group is not None}
+    things = {kind.name: kind.things for kind in KINDS if kind.group is not None and kind.forest}
     for kind, thing in things.items():
         of = new[new["kind"] == kind].groupby("principal")
         for whom, suffix in (("principal", ""), ("type", "_for_type"), ("cluster", "_for_cluster")):

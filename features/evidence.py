@@ -7,35 +7,28 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from features.catalogue import Feature
+from features.feature import Feature
 from features.items import KINDS
+from features.tables import TABLES
 
 MAX_AUDIT_IDS = 20
 
 
 def _source(f: Feature) -> str:
     """SQL of the requests that count; `thing` is what they are told apart by."""
-    counted = f"NOT left_out AND coalesce({f.counts}, false)"
+    if f.over is not None:
+        return TABLES[f.over].evidence
     if f.new is not None:
         name, whom = f.new
         kind = next(k for k in KINDS if k.name == name)
-        joined = (
-            f"(SELECT *, {kind.item} AS found FROM requests WHERE {counted}) AS r JOIN new_items AS n "
-            f"ON n.principal = r.principal AND n.kind = '{name}' AND n.item = r.found AND n.{whom}_share > 0"
-        )
-        return f"SELECT r.*, r.found AS thing FROM {joined}"
-    if f.peak is not None:
-        minute = f"date_trunc('{f.peak}', ts)"
-        busiest = (
-            f"SELECT principal, {minute} AS busiest FROM requests WHERE {counted} GROUP BY principal, busiest "
-            "QUALIFY row_number() OVER (PARTITION BY principal ORDER BY count(*) DESC, busiest) = 1"
-        )
         return (
-            f"SELECT r.*, 1 AS thing FROM requests AS r JOIN ({busiest}) USING (principal) "
-            f"WHERE {minute} = busiest AND {counted}"
+            f"SELECT r.principal, r.audit_id, r.ts, r.item AS thing FROM ({kind.found('requests')}) AS r "
+            "JOIN new_items AS n "
+            f"ON n.principal = r.principal AND n.kind = '{name}' AND n.item = r.item AND n.{whom}_share > 0"
         )
     thing = f.distinct or "1"
-    return f"SELECT *, {thing} AS thing FROM requests WHERE {counted} AND ({thing}) IS NOT NULL"
+    counted = f"NOT left_out AND coalesce({f.counts}, false)"
+    return f"SELECT principal, audit_id, ts, {thing} AS thing FROM requests WHERE {counted} AND ({thing}) IS NOT NULL"
 
 
 def evidence(engine: duckdb.DuckDBPyConnection, f: Feature, principals: Sequence[str]) -> pa.Table:

@@ -7,17 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.predicates import (
-    ACTION,
-    ACTION_IN_PLACE,
-    ASKS_SECRETS,
-    CLIENT,
-    DENIED,
-    PLACE,
-    SENSITIVE,
-    SENSITIVE_ACTION,
-    listed,
-)
+from features import predicates as p
+from features.families import workload
+from features.levels import Level
 
 
 @dataclass(frozen=True)
@@ -32,8 +24,27 @@ class ItemKind:
     counts: str = "true"
     group: str | None = None
     """Catalogue group of the three novelty features; None for a kind that is kept but not counted."""
+    many: bool = False
+    """Is it read off each entry of `told`, named `entry`, and not off the request?"""
+    reads_bodies_of: str | None = None
+    """Requests whose body it reads."""
+    reads: tuple[str, ...] = ()
+    """Columns that a source may lack (features/blind.py)."""
+    forest: bool = True
+    """Does the forest read the novelty features?"""
+
+    @property
+    def needs(self) -> Level:
+        """The audit level that shows it."""
+        return Level.METADATA if self.reads_bodies_of is None else Level.REQUEST
+
+    def found(self, rows: str, fits: str = "true") -> str:
+        """SQL over `requests` or `tallies`: the rows that touch an item, the item as `item`."""
+        each = f"(SELECT t.*, u.entry FROM {rows} AS t CROSS JOIN UNNEST(t.told) AS u(entry))" if self.many else rows
+        return f"SELECT *, {self.item} AS item FROM {each} AS r WHERE {fits} AND NOT left_out AND ({self.counts})"
 
 
+_ALIKE = "grain = 'alike'"
 _HOUR = "lpad(CAST(hour(ts) AS VARCHAR), 2, '0')"
 
 KINDS: tuple[ItemKind, ...] = (
@@ -42,22 +53,29 @@ KINDS: tuple[ItemKind, ...] = (
         "denied_actions",
         "actions",
         "Refused (verb, resource, namespace)",
-        ACTION_IN_PLACE,
-        DENIED,
+        p.ACTION_IN_PLACE,
+        p.DENIED,
         "refusals",
     ),
     ItemKind("address", "addresses", "addresses", "Client addresses", "address", group="origin"),
     ItemKind("network", "networks", "networks", "Client networks (/24)", "network", group="origin"),
     ItemKind("agent", "agents", "agents", "User agent families", "agent", group="agent"),
     ItemKind("hour", "hours", "hours", "Hours of the day (UTC)", _HOUR, group="time"),
-    ItemKind("namespace", "namespaces", "namespaces", "Namespaces", "namespace", group="breadth"),
-    ItemKind("action", "actions", "actions", "(verb, resource) pairs", ACTION, group="breadth"),
+    ItemKind(
+        "namespace",
+        "namespaces",
+        "namespaces",
+        "Namespaces",
+        "CASE WHEN namespace IS NOT NULL THEN place END",
+        group="breadth",
+    ),
+    ItemKind("action", "actions", "actions", "(verb, resource) pairs", p.ACTION, group="breadth"),
     ItemKind(
         "write",
         "writes_in_namespaces",
         "writes",
         "Written (namespace, verb, resource)",
-        ACTION_IN_PLACE,
+        p.ACTION_IN_PLACE,
         "writes",
         "breadth",
     ),
@@ -66,8 +84,8 @@ KINDS: tuple[ItemKind, ...] = (
         "secrets",
         "secrets",
         "Secrets asked for",
-        f"{PLACE} || '/' || coalesce(name, '*')",
-        ASKS_SECRETS,
+        "place || '/' || coalesce(name, '*')",
+        p.ASKS_SECRETS,
         "secrets",
     ),
     ItemKind(
@@ -75,14 +93,78 @@ KINDS: tuple[ItemKind, ...] = (
         "secret_namespaces",
         "namespaces",
         "Namespaces of secrets asked for",
-        PLACE,
-        ASKS_SECRETS,
+        "place",
+        p.ASKS_SECRETS,
         "secrets",
     ),
     ItemKind(
-        "sensitive", "sensitive_actions", "actions", "Sensitive actions", SENSITIVE_ACTION, SENSITIVE, "sensitive"
+        "sensitive", "sensitive_actions", "actions", "Sensitive actions", p.SENSITIVE_ACTION, p.SENSITIVE, "sensitive"
     ),
-    ItemKind("client", "clients", "clients", "Programs on a machine (agent family and address)", CLIENT),
+    ItemKind(
+        "entered",
+        "entered_workloads",
+        "workloads",
+        "Workloads whose pods were entered",
+        f"place || '/' || {workload('name')}",
+        p.EXEC,
+        "sensitive",
+        forest=False,
+    ),
+    ItemKind(
+        "token_account",
+        "token_accounts",
+        "accounts",
+        "Service accounts whose token was asked for",
+        "place || '/' || name",
+        p.CREDENTIAL_CREATE,
+        "sensitive",
+        forest=False,
+    ),
+    ItemKind(
+        "binding",
+        "bindings",
+        "bindings",
+        "Bindings that allowed a request",
+        "authz_binding || ' of ' || authz_role",
+        group="breadth",
+        reads=("authz_role",),
+        forest=False,
+    ),
+    ItemKind(
+        "node_role",
+        "node_roles",
+        "roles",
+        "IAM roles of nodes",
+        "principal",
+        "type = 'node'",
+        "sensitive",
+        forest=False,
+    ),
+    ItemKind(
+        "image",
+        "images",
+        "images",
+        "Container images (tags apart)",
+        "regexp_extract(entry, '^([^/]*/)*[^/:@]*')",
+        p.AUTHORED_WORKLOAD,
+        "sensitive",
+        many=True,
+        reads_bodies_of=p.WORKLOAD_WRITE,
+        forest=False,
+    ),
+    ItemKind(
+        "mapped_identity",
+        "mapped_identities",
+        "identities",
+        "IAM roles and users that aws-auth maps",
+        "entry",
+        p.AWS_AUTH_WRITE,
+        "sensitive",
+        many=True,
+        reads_bodies_of=p.AWS_AUTH_WRITE,
+        forest=False,
+    ),
+    ItemKind("client", "clients", "clients", "Programs on a machine (agent family and address)", p.CLIENT),
     ItemKind("authz_role", "roles", "roles", "Roles that allowed a request", "authz_role"),
     ItemKind("impersonated_user", "impersonated_users", "users", "Users acted as", "impersonated_user"),
 )
@@ -91,9 +173,8 @@ SHARE = 1_000_000_000
 """One whole item, in the unit of the shares."""
 
 ITEMS = " UNION ALL ".join(
-    f"SELECT principal, type, '{k.name}' AS kind, {k.item} AS item, CAST(sum(n) AS BIGINT) AS requests, "
-    f"min(ts) AS first_ts FROM tallies WHERE grain = 'alike' AND NOT left_out AND ({k.counts}) "
-    f"AND ({k.item}) IS NOT NULL GROUP BY principal, type, 4"
+    f"SELECT principal, type, '{k.name}' AS kind, item, CAST(sum(n) AS BIGINT) AS requests, min(ts) AS first_ts "
+    f"FROM ({k.found('tallies', _ALIKE)}) AS f WHERE item IS NOT NULL GROUP BY principal, type, item"
     for k in KINDS
 )
 """SQL over `tallies`: the items table of the night."""
@@ -113,7 +194,7 @@ People share an office's address and kubectl from their first day on."""
 NEW_ITEMS = f"""
 WITH started AS (
   SELECT t.*, by_type.known IS NULL AS for_type, by_kind.known IS NULL AS for_cluster,
-    t.kind = 'client' AND by_agent.known IS NULL AND (by_past.known IS NOT NULL OR t.type IN ({listed(BORROWERS)}))
+    t.kind = 'client' AND by_agent.known IS NULL AND (by_past.known IS NOT NULL OR t.type IN ({p.listed(BORROWERS)}))
       AS foreign_here
   FROM items AS t
   LEFT JOIN {_known("principal", "kind", "item")}

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.catalogue import FOREST, FOREST_NAMES
+from features.catalogue import FOREST, FOREST_NAMES, weight
 from features.counts import Counts, Floats
 from features.history import Surprises
 
-_WEIGHTS = np.array([f.weight for f in FOREST])
+_WEIGHTS = np.array([weight(f) for f in FOREST])
 SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluster_surprise"}
 """Of the columns of principal_days that keep the three surprises as they stood that night."""
 

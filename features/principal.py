@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from features.families import PASSING
+
 CONTROLLERS = (
     "attachdetach-controller", "bootstrap-signer", "certificate-controller", "clusterrole-aggregation-controller",
     "cronjob-controller", "daemon-set-controller", "deployment-controller", "disruption-controller",
@@ -21,13 +23,19 @@ CONTROLLERS = (
 )  # fmt: skip
 """Service accounts of kube-system that the controller manager runs under."""
 
+INSTANCE = "i-[0-9a-f]+"
+"""Session name of a node: its EC2 instance."""
+
 MACHINE_SESSIONS = (
     "EKSGetTokenAuth",
     "botocore-session-[0-9]+",
     "aws-(?:go-sdk|sdk-java|sdk-js|sdk-js-session)-[0-9]+",
-    "i-[0-9a-f]+",
+    INSTANCE,
     "[0-9]+",
-    "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
+    # alone, or behind words: Pod Identity (eks-CLUSTER-POD-...), CodeBuild (AWSCodeBuild-...)
+    "(?:[A-Za-z0-9_+=,.@-]+-)?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
+    # tasks of ECS
+    "[0-9a-f]{32}",
 )
 """Session names no human chose; their sessions fold into the role."""
 
@@ -41,14 +49,9 @@ _ROLE_NAME = f"coalesce(nullif(regexp_extract(iam_role_arn, '{_ROLE}', 2), ''), 
 _SESSION = f"coalesce(nullif(session_name, ''), nullif(regexp_extract(username, '{_STS}', 3), ''))"
 _MACHINE = f"regexp_full_match({_SESSION}, '{'|'.join(MACHINE_SESSIONS)}')"
 _IAM_USER = "coalesce(iam_role_arn, username)"
-_OWN_FORMS = "^(iam-role:|iam-user:|node-group:|user:|unauthenticated$)"
+_OWN_FORMS = "^(iam-role:|iam-user:|node-group:|user:|crowd:|unauthenticated$)"
 _CONTROLLERS = ", ".join(f"'system:serviceaccount:kube-system:{c}'" for c in CONTROLLERS)
-# a name such as pr-123 or build-7f9c2d4e81 lives for hours: its successors are the same principal
-# seven or more hex digits, a decimal one among them lest a word be taken for a hash; RE2 has no look-ahead
-_HASH = "|".join([*(f"[a-f]{{{n}}}[0-9][a-f0-9]{{{6 - n},}}" for n in range(6)), "[a-f]{6,}[0-9][a-f0-9]*"])
-_HASHED = f"^(system:serviceaccount:[^:]*-)(?:{_HASH}):"
-_NUMBERED = "^(system:serviceaccount:[^:]*-)[0-9]+:"
-_EPHEMERAL = f"regexp_replace(regexp_replace(username, '{_HASHED}', '\\1*:'), '{_NUMBERED}', '\\1*:')"
+_ACCOUNT_OF_FAMILY = f"regexp_replace(username, '^(system:serviceaccount:[^:]*-){PASSING}:', '\\1*:')"
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "workload",
         "username LIKE 'system:serviceaccount:%'",
-        _EPHEMERAL,
+        _ACCOUNT_OF_FAMILY,
         (
             Example("system:serviceaccount:shop:cart", "system:serviceaccount:shop:cart"),
             Example("system:serviceaccount:pr-*:runner", "system:serviceaccount:pr-123:runner"),
@@ -192,3 +195,7 @@ PRINCIPAL = _case([rule.principal for rule in RULES])
 
 TYPE = _case([f"'{rule.type}'" for rule in RULES])
 """SQL over the same: the principal's type."""
+
+_IS_INSTANCE = f"regexp_full_match(coalesce(session_name, ''), '{INSTANCE}')"
+NOT_AN_INSTANCE = f"coalesce(username LIKE 'system:node:%' AND NOT {_IS_INSTANCE}, false)"
+"""SQL over the same: a node whose session is not named after an instance; who assumes a node's role may choose it."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import reduce
 from string import ascii_lowercase, ascii_uppercase
 
+from features.families import family
 from features.predicates import REVIEWS, listed
-from features.principal import PRINCIPAL, TYPE
+from features.principal import NOT_AN_INSTANCE, PRINCIPAL, TYPE
 
 _STAGE_RANK = (
     "CASE stage WHEN 'ResponseComplete' THEN 4 WHEN 'Panic' THEN 3 WHEN 'ResponseStarted' THEN 2 "
@@ -68,13 +69,21 @@ _PUBLIC = f"coalesce(({_IPV4} OR contains({_ADDRESS}, ':')) AND NOT regexp_match
 COLUMNS = {
     **{name: name for name in (
         "audit_id", "stage", "username", "impersonated_user", "verb", "code", "decision", "level", "name", "namespace",
-        "user_agent", "request_uri", "authz_role", "truncated", "resource", "subresource", "api_group",
-        "token_expiration_s", "binding_role", "binding_subjects",
+        "user_agent", "request_uri", "authz_role", "authz_binding", "truncated", "resource", "subresource", "api_group",
+        "pod_name", "credential_id", "token_expiration_s", "asked_permission", "binding_role", "binding_subjects",
+        "binds_self", "binds_everybody", "rule_wildcard", "rule_secrets", "rule_exec", "webhook_outside", "owner",
+        "bytes",
     )},
     "principal": PRINCIPAL,
     "type": TYPE,
     "ts": "coalesce(received_ts, stage_ts)",
     "writes": _WRITES,
+    "place": f"coalesce({family('namespace')}, '-')",
+    "no_instance": NOT_AN_INSTANCE,
+    "unparsed": "coalesce(decision = 'allow' AND reason <> '' AND authz_mode IS NULL, false)",
+    "discovery": (
+        "coalesce(resource IS NULL AND regexp_matches(request_uri, '^/(api|apis|openapi|version)([/?]|$)'), false)"
+    ),
     "object": "coalesce(resource || coalesce('.' || api_group, '') || coalesce('/' || subresource, ''), 'url')",
     "address": _ADDRESS,
     "network": _NETWORK,
@@ -82,12 +91,17 @@ COLUMNS = {
     "agent": f"coalesce(nullif({_AGENT}, ''), 'none')",
     "host_access": "privileged OR host_pid OR host_network OR host_ipc OR host_path",
     "strong_rule": "rule_wildcard OR rule_escalate OR rule_bind OR rule_impersonate OR rule_secrets",
+    "rule_rights": "rule_escalate OR rule_bind OR rule_impersonate",
+    # one of the two, by the resource
+    "told": "coalesce(images, aws_auth_identities)",
     "retold": "bytes IS NULL",
     "left_out": f"{LEASES} OR {HEALTH}",
     "n": "1",
 }  # fmt: skip
 """By name, SQL over an event.
 
+`place` is the namespace under the name of its family, `told` the images or the identities of aws-auth that a body
+names.
 `retold` is a request of which the source carries no line as the API server wrote it, but its own words for it; `n` says
 how many requests a row stands for, as it does in tallies."""
 

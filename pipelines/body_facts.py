@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.levels import Level
-from features.predicates import WORKLOAD
+from features.predicates import WORKLOAD, listed
 from pipelines.redact import redacted_path
 from pipelines.tokens import without_tokens
 
@@ -93,6 +93,19 @@ def _granted(field: str, *values: str) -> str:
     return f"list_has_any(json_extract_string(body, '$[*].rules[*].{field}[*]'), [{wanted}])"
 
 
+# the API server takes one controller at most; a resource is the plural of its kind
+_OWNER = (
+    "[lower(json_extract_string(o, '$.kind')) || 's/' || json_extract_string(o, '$.name') "
+    "for o in json_extract(body, '$[*].metadata.ownerReferences[*]') if json_extract(o, '$.controller') = 'true'][1]"
+)
+_EVERYBODY = (
+    "Group/system:masters",
+    "Group/system:authenticated",
+    "Group/system:unauthenticated",
+    "Group/system:serviceaccounts",
+    "User/system:anonymous",
+)
+
 _ASKED = "'$[0].spec.resourceAttributes.{}'"
 
 
@@ -104,6 +117,11 @@ _ASKED_PATH = without_tokens(redacted_path("json_extract_string(body, '$[0].spec
 _SUBJECTS = (
     "list_transform(json_extract(body, '$[*].subjects[*]'), lambda s: concat_ws('/', json_extract_string(s, '$.kind'), "
     "nullif(json_extract_string(s, '$.namespace'), ''), json_extract_string(s, '$.name')))"
+)
+_WRITER = (
+    "list_concat(['User/' || e.user.username, CASE WHEN e.user.username LIKE 'system:serviceaccount:%' THEN "
+    "'ServiceAccount/' || replace(substr(e.user.username, length('system:serviceaccount:') + 1), ':', '/') END], "
+    "[concat('Group/', g) for g in e.user.groups])"
 )
 _SERVICE = (
     "[concat_ws('/', 'service', json_extract_string(s, '$.namespace'), json_extract_string(s, '$.name')) "
@@ -155,6 +173,13 @@ FACTS: tuple[BodyFact, ...] = (
         ),
     ),
     BodyFact(
+        "owner",
+        "VARCHAR",
+        "Resource and name of what controls the workload: its controller's owner reference.",
+        _WORKLOAD,
+        f"left({_OWNER}, {MAX_TEXT})",
+    ),
+    BodyFact(
         "token_expiration_s",
         "BIGINT",
         "Lifetime asked for a service account token, seconds.",
@@ -186,6 +211,20 @@ FACTS: tuple[BodyFact, ...] = (
         "Who a binding names: kind/namespace/name.",
         _BINDING,
         _texts(_SUBJECTS),
+    ),
+    BodyFact(
+        "binds_self",
+        "BOOLEAN",
+        "A binding names who writes it, or a group of his.",
+        _BINDING,
+        f"list_has_any({_SUBJECTS}, {_WRITER})",
+    ),
+    BodyFact(
+        "binds_everybody",
+        "BOOLEAN",
+        "A binding names everybody, the unauthenticated, or system:masters.",
+        _BINDING,
+        f"list_has_any({_SUBJECTS}, [{listed(_EVERYBODY)}])",
     ),
     BodyFact(
         "rule_wildcard",
@@ -238,6 +277,13 @@ FACTS: tuple[BodyFact, ...] = (
         "Where an admission webhook sends objects: scheme, host and port, or service.",
         _WEBHOOK,
         _texts(f"list_concat({_URL}, {_SERVICE})"),
+    ),
+    BodyFact(
+        "webhook_outside",
+        "BOOLEAN",
+        "An admission webhook sends objects to a URL, not to a service of the cluster.",
+        _WEBHOOK,
+        "len([u for u in json_extract_string(body, '$[*].webhooks[*].clientConfig.url') if u <> '']) > 0",
     ),
 )
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from features import listing
 from pipelines.archive import PRINCIPAL_DAYS, RANKING
 from pipelines.arguments import cluster_name, nights
 from pipelines.backtest.command import run_evaluate
@@ -127,13 +128,17 @@ def _export(job: Job) -> None:
 
 @cli.command()
 @options(sections=("features",), cascade=True)
-def features(**given: Any) -> None:
+@click.option("--list", "listed", is_flag=True, help="Print every number that is counted, and count nothing.")
+def features(*, listed: bool, **given: Any) -> None:
     """Count the archived events of the night by principal.
 
     \b
     Example: auditforest features --cluster prod-usw2 --archive build/demo --date 2026-09-15
     """
-    each("features", given, _features)
+    if listed:
+        say(*listing.lines())
+    else:
+        each("features", given, _features)
 
 
 def _features(job: Job) -> None:

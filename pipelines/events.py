@@ -21,7 +21,9 @@ EVENT = """{
  "user": {"username": "VARCHAR", "uid": "VARCHAR", "groups": ["VARCHAR"], "extra": {
    "canonicalArn": ["VARCHAR"], "sessionName": ["VARCHAR"], "accessKeyId": ["VARCHAR"],
    "authentication.kubernetes.io/pod-name": ["VARCHAR"],
-   "authentication.kubernetes.io/credential-id": ["VARCHAR"]}},
+   "authentication.kubernetes.io_slash_pod-name": ["VARCHAR"],
+   "authentication.kubernetes.io/credential-id": ["VARCHAR"],
+   "authentication.kubernetes.io_slash_credential-id": ["VARCHAR"]}},
  "impersonatedUser": {"username": "VARCHAR"},
  "objectRef": {"resource": "VARCHAR", "namespace": "VARCHAR", "name": "VARCHAR", "apiGroup": "VARCHAR",
    "subresource": "VARCHAR"},
@@ -34,9 +36,11 @@ EVENT = """{
 }"""
 """Types of the fields read. A field of another type becomes null, or its JSON where text is read; the row stays."""
 
+# as Go quotes: a backslash before a quote, or another backslash
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
 AUTHORISED = (
-    """regexp_extract(reason, '^([A-Za-z ]+): allowed by (?:ClusterRoleBinding|RoleBinding) "([^"]*)" of """
-    """(?:ClusterRole|Role) "([^"]*)" to ([A-Za-z]+) "([^"]*)"', ['mode', 'binding', 'role', 'kind', 'subject'])"""
+    f"regexp_extract(reason, '^([A-Za-z ]+): allowed by (?:ClusterRoleBinding|RoleBinding) {_QUOTED} of "
+    f"(?:ClusterRole|Role) {_QUOTED} to ([A-Za-z]+) {_QUOTED}', ['mode', 'binding', 'role', 'kind', 'subject'])"
 )
 """SQL over `reason`: who allowed it, as a struct of texts that are empty where the reason says something else."""
 
@@ -51,6 +55,12 @@ def _time(field: str) -> str:
 
 def _first(field: str) -> str:
     return f"e.user.extra.{field}[1]"
+
+
+def _of_token(field: str) -> str:
+    # one vendor renames the key
+    keys = (f'"authentication.kubernetes.io{slash}{field}"' for slash in ("/", "_slash_"))
+    return f"coalesce({', '.join(map(_first, keys))})"
 
 
 @dataclass(frozen=True)
@@ -117,12 +127,12 @@ COLUMNS: tuple[EventColumn, ...] = (
         _first("sessionName"),
     ),
     EventColumn("access_key_id", _TEXT, "Id of the AWS access key used.", _first("accessKeyId")),
-    EventColumn("pod_name", _TEXT, "Pod the token was made for.", _first('"authentication.kubernetes.io/pod-name"')),
+    EventColumn("pod_name", _TEXT, "Pod the token was made for.", _of_token("pod-name")),
     EventColumn(
         "credential_id",
         _TEXT,
         "Id of the token used.",
-        _first('"authentication.kubernetes.io/credential-id"'),
+        _of_token("credential-id"),
     ),
     EventColumn("impersonated_user", _TEXT, "User the caller acted as.", "e.impersonatedUser.username"),
     EventColumn("source_ips", "VARCHAR[]", "Addresses, client first; all but the last can be forged.", "e.sourceIPs"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -116,6 +116,7 @@ def run_features(
         principal_days=made.sha256,
         blind=made.meta["blind"],
         left_out=made.meta["left_out"],
+        reasons=_share_unparsed(made.meta["reasons"]),
         history_nights=made.meta["history_nights"],
     )
     return made
@@ -128,6 +129,11 @@ def _counting(archive: Archive, config: Config) -> Counting | None:
     from pipelines.spark.counting import count_on_spark
 
     return partial(count_on_spark, archive, config)
+
+
+def _share_unparsed(reasons: Mapping[str, int]) -> dict[str, float | None]:
+    """Of the authorized requests those whose reason is of no known form, and their share; None of none."""
+    return {**reasons, "unparsed_share": reasons["unparsed"] / reasons["allowed"] if reasons["allowed"] else None}
 
 
 def run_score(

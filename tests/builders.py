@@ -33,6 +33,8 @@ def event(
     arn: str | None = None,
     session: str | None = None,
     impersonates: str | None = None,
+    pod: str | None = None,
+    credential: str | None = None,
     body: Any = None,
     **more: Any,
 ) -> dict[str, Any]:
@@ -41,6 +43,8 @@ def event(
     stamp = (received + timedelta(milliseconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     extra = {"canonicalArn": [arn]} if arn else {}
     extra |= {"sessionName": [session]} if session else {}
+    extra |= {"authentication.kubernetes.io/pod-name": [pod]} if pod else {}
+    extra |= {"authentication.kubernetes.io/credential-id": [credential]} if credential else {}
     who: dict[str, Any] = {} if user is None else {"username": user, "groups": ["system:authenticated"]}
     ref = {"resource": resource, "namespace": namespace, "name": name, "apiGroup": group, "subresource": subresource}
     made: dict[str, Any] = {

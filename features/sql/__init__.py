@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 
+from features.crowds import CROWDED_TALLIES, CROWDS
 from features.days import DAYS, NIGHT
+from features.hours import HOURS
 from features.items import ITEMS, NEW_ITEMS
 from features.requests import REQUESTS
 from features.tallies import TALLIES
@@ -15,14 +17,18 @@ from features.tallies import TALLIES
 STATEMENTS: Mapping[str, str] = {
     "requests": REQUESTS,
     "tallies": TALLIES,
+    "crowds": CROWDS,
+    "crowded_tallies": CROWDED_TALLIES,
     "items": ITEMS,
     "new_items": NEW_ITEMS,
+    "hours": HOURS,
     "days": DAYS,
     "night": NIGHT,
 }
 """SQL in DuckDB's dialect by the name of the table it makes, in the order in which they are made.
 
-They read `events` and `past_items`, and each other."""
+They read `events` and `past_items`, and each other; where there is a crowd, crowded_tallies take the place of
+tallies."""
 
 DIALECTS: Mapping[str, str] = {"spark": "spark", "athena": "trino"}
 """By the folder of its texts: what sqlglot calls an engine's dialect. Athena's is Trino's."""

@@ -20,7 +20,7 @@ _GRAMMAR = (
     exp.Alias, exp.Boolean, exp.Case, exp.Cast, exp.Column, exp.CTE, exp.DataType, exp.Distinct, exp.Filter,
     exp.From, exp.Group, exp.Grouping, exp.GroupingSets, exp.Having, exp.Identifier, exp.If, exp.Join, exp.Literal,
     exp.Null, exp.Order, exp.Ordered, exp.Paren, exp.Select, exp.Star, exp.Subquery, exp.Table, exp.TableAlias,
-    exp.Tuple, exp.Union, exp.Var, exp.Where, exp.Window, exp.WindowSpec, exp.With,
+    exp.Tuple, exp.Union, exp.Unnest, exp.Var, exp.Where, exp.Window, exp.WindowSpec, exp.With,
 )  # fmt: skip
 _OPERATORS = (
     exp.Add, exp.And, exp.Between, exp.Bracket, exp.Div, exp.DPipe, exp.EQ, exp.GT, exp.GTE, exp.In, exp.IntDiv,
@@ -28,10 +28,10 @@ _OPERATORS = (
 )  # fmt: skip
 # LOWER and UPPER are not among them: DuckDB folds letter by letter, Java whole words of some languages
 _FUNCTIONS = (
-    exp.ArrayAgg, exp.ArrayContains, exp.ArraySort, exp.Ceil, exp.Coalesce, exp.Contains, exp.Count, exp.FirstValue,
-    exp.Greatest, exp.Hour, exp.Least, exp.Max, exp.Min, exp.Nullif, exp.Pad, exp.RegexpExtract,
-    exp.RegexpFullMatch, exp.RegexpLike, exp.RegexpReplace, exp.Replace, exp.RowNumber, exp.SplitPart, exp.StartsWith,
-    exp.Sum, exp.TimestampTrunc, exp.Trim,
+    exp.ArrayAgg, exp.ArrayContains, exp.ArraySort, exp.Ceil, exp.Coalesce, exp.Contains, exp.Count, exp.DateDiff,
+    exp.FirstValue, exp.Greatest, exp.Hour, exp.Lag, exp.Least, exp.Max, exp.Min, exp.Nullif, exp.Pad,
+    exp.RegexpExtract, exp.RegexpFullMatch, exp.RegexpLike, exp.RegexpReplace, exp.Replace, exp.RowNumber,
+    exp.SplitPart, exp.StartsWith, exp.Sum, exp.TimestampTrunc, exp.Trim,
 )  # fmt: skip
 PORTABLE = frozenset((*_GRAMMAR, *_OPERATORS, *_FUNCTIONS))
 """What means the same in all dialects, be it by a rule below."""

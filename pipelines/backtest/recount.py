@@ -15,7 +15,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from features.days import DAYS, NOVEL, SHOWN, blind
+from features.blind import SHOWN, blind
+from features.days import DAYS, NOVEL
+from features.hours import PAST_HOURS, PAST_NIGHTS, rare_hours
 from features.items import ITEMS, NEW_ITEMS
 from features.requests import REQUESTS
 from features.tallies import TALLIES
@@ -24,7 +26,7 @@ from pipelines.engine import worker
 
 _WIDTH = 6
 
-ITEM = ("principal", "type", "kind", "item")
+ITEM = ("principal", "type", "kind", "item", "first_ts")
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,14 @@ def recount(night: Night, added: Sequence[Sequence[Mapping[str, Any]]], known: M
 
     Args:
         added: of each case, rows of the events table.
-        known: by case, items that its earlier nights add to the history: principal, type, kind, item.
+        known: by case, items that its earlier nights add to the history: ITEM.
     """
     if not added:
         return []
     with _second(night.engine) as other:
         _requests(night.engine, other, added)
         _items(night.engine, other, known)
+        _hours(night.engine, other)
         return _changes(night, other, len(added))
 
 
@@ -94,7 +97,9 @@ def _requests(
     other.execute("CREATE TEMP TABLE acting AS SELECT DISTINCT tag, principal FROM added")
     with _lent(engine, "acting", other.sql("SELECT * FROM acting").to_arrow_table()):
         own = engine.sql("SELECT r.*, a.tag FROM requests AS r JOIN acting AS a USING (principal)").to_arrow_table()
-    with _lent(other, "own", own):
+        crowds = engine.sql("SELECT c.*, a.tag FROM crowds AS c JOIN acting AS a USING (principal)").to_arrow_table()
+    with _lent(other, "own", own), _lent(other, "crowded", crowds):
+        other.execute("CREATE TEMP TABLE crowds AS SELECT tag || principal AS principal, member FROM crowded")
         other.execute(
             "CREATE TEMP TABLE requests AS SELECT * EXCLUDE (tag) REPLACE (tag || principal AS principal) "
             "FROM (SELECT * FROM added UNION ALL BY NAME SELECT * FROM own)"
@@ -109,7 +114,8 @@ def _items(engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, 
     columns = ", ".join(ITEM)
     other.register("past", engine.sql(f"SELECT DISTINCT {columns} FROM past_items").to_arrow_table())
     learnt = [table.append_column("tag", pa.array([_tag(case)] * len(table))) for case, table in known.items()]
-    none = pa.table({name: pa.array([], pa.string()) for name in (*ITEM, "tag")})
+    times = {"first_ts": pa.array([], pa.timestamp("us", "UTC"))}
+    none = pa.table({name: pa.array([], pa.string()) for name in (*ITEM, "tag")} | times)
     other.register("learnt", pa.concat_tables([none, *learnt]))
     other.execute(f"CREATE TEMP TABLE untagged AS {ITEMS}")
     other.execute(
@@ -145,6 +151,35 @@ def _novelty(other: duckdb.DuckDBPyConnection) -> None:
         "UNION SELECT tag, principal, type, kind, item FROM learnt)"
     )
     other.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
+
+
+def _hours(engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection) -> None:
+    """`hours` of all cases: the actors' nights as their case left them, and of each type those of the others."""
+    other.register("real_hours", engine.sql(PAST_HOURS).to_arrow_table())
+    other.register("real_nights", engine.sql(PAST_NIGHTS).to_arrow_table())
+    other.execute(
+        "CREATE TEMP TABLE acted AS SELECT DISTINCT tag, principal, type, CAST(item AS INTEGER) AS hour, "
+        "CAST(first_ts AS DATE) AS night FROM (SELECT a.tag, p.* FROM past AS p JOIN acting AS a USING (principal) "
+        "UNION ALL BY NAME SELECT * FROM learnt) WHERE kind = 'hour'"
+    )
+    tonight = (
+        f"SELECT principal, left(principal, {_WIDTH}) || type AS type, CAST(item AS INTEGER) AS hour, requests "
+        "FROM untagged WHERE kind = 'hour'"
+    )
+    hours, nights = _with_others("real_hours", "type, hour"), _with_others("real_nights", "type")
+    other.execute(f"CREATE TEMP TABLE hours AS {rare_hours(tonight, hours, nights)}")
+
+
+def _with_others(real: str, key: str) -> str:
+    """SQL: nights of the actors, and under the bare tag what others of the same type have of `key`."""
+    tagged = key.replace("type", "tag || type AS type")
+    return (
+        f"SELECT tag || principal AS principal, {tagged}, count(DISTINCT night) AS nights "
+        f"FROM acted GROUP BY tag, principal, {key} UNION ALL "
+        f"SELECT tag AS principal, {tagged}, sum(nights) AS nights FROM ("
+        f"SELECT tag, {key}, nights FROM (SELECT DISTINCT tag FROM acting) CROSS JOIN {real} UNION ALL "
+        f"SELECT tag, {key}, -nights FROM {real} JOIN acting USING (principal)) GROUP BY tag, {key}"
+    )
 
 
 def _changes(night: Night, other: duckdb.DuckDBPyConnection, number: int) -> list[Changed]:

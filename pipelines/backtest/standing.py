@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from features.blind import blind
 from features.counts import Floats, learnt
-from features.days import blind, blinded
+from features.days import blinded
 from features.history import surprises
 from features.matrix import counts_of, rows_of, with_surprises
 from pipelines.backtest.recount import Changed, Night

@@ -39,6 +39,8 @@ class Field:
     path: tuple[str, ...]
     kind: Kind
     empty_is_null: bool = False
+    renamed: str | None = None
+    """What some call the last key. A line with both is left to the SQL."""
 
 
 BY_HAND: Mapping[str, Field] = {
@@ -47,6 +49,14 @@ BY_HAND: Mapping[str, Field] = {
     "request_uri": Field(("requestURI",), Kind.TEXT),
     "reason": Field(("annotations", "authorization.k8s.io/reason"), Kind.TEXT),
     "truncated": Field(("annotations", "audit.k8s.io/truncated"), Kind.TEXT),
+    **{
+        column: Field(
+            ("user", "extra", f"authentication.kubernetes.io/{key}"),
+            Kind.FIRST,
+            renamed=f"authentication.kubernetes.io_slash_{key}",
+        )
+        for column, key in (("pod_name", "pod-name"), ("credential_id", "credential-id"))
+    },
 }
 """Columns that take more than a path. tests hold their SQL: who changes it there, changes pipelines/compiled, too."""
 
@@ -119,11 +129,17 @@ def keys() -> Table:
         entries[objects[field.path[:-1]], field.path[-1]] = (field.kind, column)
     if len(entries) > _MOST_KEYS:
         raise ValueError(f"{len(entries)} keys of an event are read; compiled code tells {_MOST_KEYS} apart")
-    read = [(*key, meaning(i, *what)) for i, (key, what) in enumerate(entries.items())]
+    read = {key: meaning(i, *what) for i, (key, what) in enumerate(entries.items())}
+    # of the same number: a key that comes twice is refused
+    read |= {
+        (objects[f.path[:-1]], f.renamed): read[objects[f.path[:-1]], f.path[-1]]
+        for f in FIELDS.values()
+        if f.renamed is not None
+    }
     parameters = dict.fromkeys(KEPT, ANY_VALUE) | {LABEL_SELECTOR: LABELS_ONLY, FIELD_SELECTOR: FIELDS_ONLY}
     others = [(PARAMETERS, *known) for known in parameters.items()]
     others += [(SELECTED_FIELDS, name, 0) for name in SELECTED] + [(BODY_WORDS, word, 0) for word in body_words()]
-    return table([*read, *others])
+    return table([*((*key, what) for key, what in read.items()), *others])
 
 
 def body_words() -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.days import RETELLING_LACKS
+from features.blind import LACKABLE
 from pipelines.body_facts import FACTS
 from pipelines.envelopes.gather import Gather
 from pipelines.envelopes.inflate import refuse_bomb
@@ -27,9 +27,8 @@ from pipelines.sources.base import Batch, LongLine
 LACKS: Final[tuple[str, ...]] = (
     "pod_name",
     "credential_id",
-    *(column for column, carried in RETELLING_LACKS.items() if carried == "false"),
+    *(column for column, lackable in LACKABLE.items() if lackable.shown == "NOT retold"),
     *(fact.name for fact in FACTS),
-    "bytes",
 )
 """Columns of the events table that this source never fills."""
 

@@ -112,9 +112,17 @@ def _run(spark: SparkSession, events: list[str], staging: _Staging) -> None:
     _read(spark, *events).createOrReplaceTempView("events")
     _read(spark, staging.url("past_items")).createOrReplaceTempView("past_items")
     spark.sql(text("spark", "requests")).createOrReplaceTempView("requests")
-    for name in ("tallies", "items", "new_items", "days", "night"):
-        spark.sql(text("spark", name)).write.parquet(staging.url(name))
-        _read(spark, staging.url(name)).createOrReplaceTempView(name)
+
+    def make(*names: str) -> DataFrame:
+        for name in names:
+            spark.sql(text("spark", name)).write.parquet(staging.url(name))
+            made = _read(spark, staging.url(name))
+            made.createOrReplaceTempView(name)
+        return made
+
+    if make("tallies", "crowds").limit(1).count():
+        make("crowded_tallies").createOrReplaceTempView("tallies")
+    make("items", "new_items", "hours", "days", "night")
 
 
 def _read(spark: SparkSession, *paths: str) -> DataFrame:

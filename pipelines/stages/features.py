@@ -29,6 +29,9 @@ from pipelines.words import holdings
 Counting = Callable[[Commit, pa.Table], Counted]
 """Counts the committed events of a night against the items of its past."""
 
+NO_ITEMS = pa.schema(
+    [(name, pa.string()) for name in ("principal", "type", "kind", "item")] + [("first_ts", pa.timestamp("us", "UTC"))]
+).empty_table()
 NO_PAST = Counts(np.empty(0, dtype=object), np.empty(0, dtype=object), np.empty((0, len(FOREST_NAMES))))
 
 
@@ -62,7 +65,7 @@ def typed(stage: str, archive: Archive, night: date, *more: str) -> str:
 def _past_items(past: History) -> pa.Table:
     earlier = past.items
     if earlier is None:
-        return pa.schema([(name, pa.string()) for name in ("principal", "type", "kind", "item")]).empty_table()
+        return NO_ITEMS
     return earlier
 
 
@@ -124,6 +127,7 @@ def features(
         "origin": origin,
         "blind": list(counted.blind),
         "left_out": counted.left_out,
+        "reasons": {"allowed": counted.allowed, "unparsed": counted.unparsed},
         "counts": asdict(commit.counts),
         "history_nights": len(past.nights),
     }

@@ -11,9 +11,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.catalogue import FEATURES, Feature
+from features.catalogue import FEATURES
 from features.days import HASH
 from features.evidence import evidence
+from features.feature import Feature
 from features.matrix import rows_of
 from models.rank import ranks
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from e2e.job import auditforest, records
 
-from features.catalogue import FEATURES, FOREST_NAMES, NAMES
+from features.catalogue import FOREST_NAMES, NAMES
 from features.items import KINDS as ITEM_KINDS
 from features.matrix import SUFFIXES
 from pipelines.commits import Counts
@@ -92,9 +92,6 @@ DECLARED: dict[str, str] = {
     "quarantine": columns(QUARANTINE_SCHEMA),
     "ranking": columns(RANKING),
     "kinds": rows("kind", "items", of=((f"`{kind.name}`", f"{kind.meaning}.") for kind in ITEM_KINDS)),
-    "features": rows(
-        "feature", "group", "unit", "meaning", of=((f"`{f.name}`", f.group, f.unit, f.meaning) for f in FEATURES)
-    ),
     "athena": athena(EVENTS),
 }
 

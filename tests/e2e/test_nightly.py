@@ -154,6 +154,9 @@ def test_the_record_says_what_was_asked_made_and_by_which_versions(built: Built)
         commit = object_of(archive, "events", night, "_commit-1.json").read_bytes()
         assert (said["generation"], said["events"]) == (1, sha256(commit).hexdigest())
         assert (said["principals"], said["committed"]) == (12, True)
+        reasons = said["reasons"]
+        assert (reasons["unparsed"], reasons["unparsed_share"]) == (0, 0)
+        assert reasons["allowed"] > 0
 
 
 def test_running_a_night_again_adds_its_record_and_nothing_else(archive: Path, world: Path) -> None:

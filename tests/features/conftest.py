@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -86,7 +88,14 @@ def night(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., Nig
         archived(events)
         columns = list(zip(*past, strict=True)) or [()] * len(KEY)
         known = {name: pa.array(column, pa.string()) for name, column in zip(KEY, columns, strict=True)}
-        engine.register("past_items", pa.table(known))
+        # each of the same thing is of a night of its own
+        seen: Counter[tuple[str, ...]] = Counter()
+        times = []
+        for thing in zip(*columns, strict=True):
+            seen[thing] += 1
+            times.append(datetime.fromisoformat(f"{NIGHT}T00:00:00Z") - timedelta(days=seen[thing]))
+        first = pa.array(times, pa.timestamp("us", "UTC"))
+        engine.register("past_items", pa.table(known | {"first_ts": first}))
         prepare(engine, keep_requests=True)
         return Night(
             engine,
@@ -100,7 +109,18 @@ def night(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., Nig
 
 RBAC = "rbac.authorization.k8s.io"
 _ADMIN = {"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}}
-_PRIVILEGED = {"spec": {"containers": [{"securityContext": {"privileged": True}}]}}
+_PRIVILEGED = {"spec": {"containers": [{"image": "acme/miner:1", "securityContext": {"privileged": True}}]}}
+_SELVES = [
+    {"kind": "User", "name": "eve"},
+    {"kind": "ServiceAccount", "namespace": "shop", "name": "cart"},
+    {"kind": "Group", "name": "system:authenticated"},
+]
+_BOUND = {"roleRef": {"kind": "Role", "name": "r"}, "subjects": _SELVES}
+_RULES = {"rules": [{"resources": ["*", "secrets", "pods/exec"], "verbs": ["bind"]}]}
+_OWNED = {"metadata": {"ownerReferences": [{"kind": "DaemonSet", "name": "web", "controller": True}]}} | _PRIVILEGED
+_ROLE = {"verb": "create", "resource": "roles", "group": RBAC}
+_ASKED = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": "pay"}
+_HOOK = {"verb": "create", "resource": "mutatingwebhookconfigurations", "group": "admissionregistration.k8s.io"}
 _DEEDS: tuple[dict[str, Any], ...] = (
     {"name": "cart-0"},
     {"verb": "list", "namespace": None},
@@ -127,6 +147,26 @@ _DEEDS: tuple[dict[str, Any], ...] = (
     {"impersonates": "root"},
     {"ip": "198.51.100.7", "agent": "curl/8.0"},
     {"namespace": "pay"},
+    {"resource": "secrets", "name": "db"},
+    {"pod": "cart-0", "credential": "JTI=1"},
+    {"verb": "update", "subresource": "status", "name": "cart-0"},
+    {"resource": None, "namespace": None, "uri": "/apis"},
+    {"code": 403, "annotations": {"authorization.k8s.io/decision": "allow"}},
+    {"verb": "update", "code": 409},
+    {"code": 429},
+    {"agent": "kubectl/v1.32"},
+    {"annotations": {"authorization.k8s.io/reason": 'RBAC: allowed by RoleBinding "b/n" of Role "r" to Group "g"'}},
+    {"resource": "configmaps", "namespace": "kube-system", "name": "coredns"},
+    _ROLE | {"code": 403},
+    _ROLE | {"body": _RULES},
+    _ROLE | {"resource": "rolebindings", "body": _BOUND},
+    _ASKED | {"body": {"spec": {"expirationSeconds": 90_000}}},
+    _ASKED | {"code": 403},
+    {"verb": "create", "resource": "selfsubjectaccessreviews", "group": "authorization.k8s.io", "namespace": None}
+    | {"body": {"spec": {"resourceAttributes": {"verb": "get", "resource": "secrets"}}}},
+    _HOOK | {"namespace": None, "body": {"webhooks": [{"clientConfig": {"url": "https://evil.example/x"}}]}},
+    {"verb": "patch", "resource": "configmaps", "namespace": "kube-system", "name": "aws-auth"}
+    | {"body": {"data": {"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/evil"}}},
 )
 
 
@@ -141,8 +181,24 @@ def busy() -> list[dict[str, Any]]:
     )
     # what all of them start is a quarter new to each: one thing must be new to one alone
     alone = {"resource": "secrets", "name": "root", "namespace": "vault", "ip": "203.0.113.9", "agent": "nmap/7"}
+    eve = {"user": "eve", "level": "Request", "at": f"{NIGHT}T10:58:00Z"}
+    image = {"spec": {"containers": [{"image": "evil.example/miner"}]}}
+    mapped = {"data": {"mapUsers": "- userarn: arn:aws:iam::111122223333:user/eve"}}
+    aws_auth = {"resource": "configmaps", "namespace": "kube-system", "name": "aws-auth"}
+    reason = 'RBAC: allowed by ClusterRoleBinding "all" of ClusterRole "all" to User "eve"'
+    node = {"user": "system:node:m", "arn": "arn:aws:iam::111122223333:role/ghost", "session": "bob"}
     return [
         event(user="eve", code=403, level="Request", at=f"{NIGHT}T10:59:00Z", **alone),
+        event(**eve, verb="create", body=image),
+        event(**eve, verb="create", resource="daemonsets", name="web"),
+        event(
+            user="system:serviceaccount:kube-system:daemon-set-controller", verb="create", level="Request", body=_OWNED
+        ),
+        event(**eve, verb="update", body=mapped, **aws_auth),
+        event(**eve, verb="get", subresource="exec", name="web-0", namespace="pay"),
+        event(**eve, **(_ASKED | {"name": "vault"})),
+        event(**eve, annotations={"authorization.k8s.io/reason": reason}, pod="web-0", credential="JTI=2"),
+        event(**node, at=f"{NIGHT}T03:00:00Z"),
         *_everyone(users),
     ]
 

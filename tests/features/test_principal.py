@@ -8,7 +8,16 @@ from builders import event
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.principal import CONTROLLERS, MACHINE_SESSIONS, PRINCIPAL, RULES, TYPE, TYPES, UNAUTHENTICATED
+from features.principal import (
+    CONTROLLERS,
+    MACHINE_SESSIONS,
+    NOT_AN_INSTANCE,
+    PRINCIPAL,
+    RULES,
+    TYPE,
+    TYPES,
+    UNAUTHENTICATED,
+)
 
 ROLE = "arn:aws:iam::111122223333:role/SRE"
 STS = "arn:aws:sts::111122223333:assumed-role/SRE/"
@@ -29,10 +38,13 @@ SESSIONS = {
     ],
     "i-[0-9a-f]+": ["i-0abcdef0123456789"],
     "[0-9]+": ["1690000000"],
-    "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}": [
+    "(?:[A-Za-z0-9_+=,.@-]+-)?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}": [
         "0f8fad5b-d9cb-469f-a165-70867728950e",
         "0F8FAD5B-D9CB-469F-A165-70867728950E",
+        "eks-prod-cart-7d4b9c6f-0f8fad5b-d9cb-469f-a165-70867728950e",
+        "AWSCodeBuild-0f8fad5b-d9cb-469f-a165-70867728950e",
     ],
+    "[0-9a-f]{32}": ["0f8fad5bd9cb469fa16570867728950e"],
 }
 HUMAN = (
     "maria",
@@ -111,6 +123,21 @@ def test_nodes_of_one_role_are_one_principal(named):
     assert {row[:2] for row in named(callers)} == {(f"node-group:{ROLE}", "node")}
 
 
+@pytest.mark.parametrize(
+    ("username", "session", "strange"),
+    [
+        ("system:node:ip-10-0-0-1", "i-0abcdef", False),
+        ("system:node:ip-10-0-0-1", "eve", True),
+        ("system:node:ip-10-0-0-1", "i-am-eve", True),
+        ("system:node:ip-10-0-0-1", None, True),
+        ("eve", "eve", False),
+        (None, None, False),
+    ],
+)
+def test_a_node_whose_session_is_no_instance_is_told(named, username, session, strange):
+    assert named([(username, ROLE, session)], NOT_AN_INSTANCE)[0][2] is strange
+
+
 def test_every_controller_is_control_plane_and_its_namesake_elsewhere_is_not(named):
     callers = [(f"system:serviceaccount:{ns}:{c}", None, None) for ns in ("kube-system", "shop") for c in CONTROLLERS]
     types = [row[1] for row in named(callers)]
@@ -123,7 +150,7 @@ def test_a_hash_at_the_end_of_a_namespace_is_folded_wherever_its_digit_stands(na
     assert named([(f"system:serviceaccount:pr-{suffix}:ci", None, None)])[0][0] == "system:serviceaccount:pr-*:ci"
 
 
-@pytest.mark.parametrize("suffix", ["a1bcde", "defaced", "v2", "east1", "7abcdeg"])
+@pytest.mark.parametrize("suffix", ["a1bcde", "defaced", "v2", "east1", "7abcdeg", "1"])
 def test_a_word_at_the_end_of_a_namespace_stays(named, suffix):
     name = f"system:serviceaccount:pr-{suffix}:ci"
     assert named([(name, None, None)])[0][0] == name

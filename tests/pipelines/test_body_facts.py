@@ -37,6 +37,10 @@ KINDS = (POD, DEPLOYMENT, ROLE, BINDING, TOKEN, REVIEW, AWS_AUTH, WEBHOOK)
 MAP_ROLES = "- rolearn: arn:aws:iam::123456789012:role/Admin\n  username: root\n  groups: [system:masters]\n"
 
 
+def owned(*references: Mapping[str, Any]) -> dict[str, Any]:
+    return pod() | {"metadata": {"ownerReferences": [{"kind": "Service", "name": "no"}, *references]}}
+
+
 def pod(**spec: Any) -> dict[str, Any]:
     return {"kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": [{"name": "c"}]} | spec}
 
@@ -89,6 +93,9 @@ EXAMPLES = {
     "images": Example(
         POD, pod(containers=[{"image": "b:2"}, {"image": "a:1"}, {"image": "b:2"}]), ["a:1", "b:2"], pod(), []
     ),
+    "owner": Example(
+        POD, owned({"kind": "ReplicaSet", "name": "web", "controller": True}), "replicasets/web", owned(), None
+    ),
     "token_expiration_s": Example(
         TOKEN, {"spec": {"expirationSeconds": 3600}}, 3600, {"spec": {"audiences": []}}, None
     ),
@@ -109,6 +116,20 @@ EXAMPLES = {
         ["ServiceAccount/shop/cart", "User/eve"],
         {"subjects": []},
         [],
+    ),
+    "binds_self": Example(
+        BINDING,
+        {"subjects": [{"kind": "ServiceAccount", "namespace": "shop", "name": "cart"}]},
+        True,
+        {"subjects": [{"kind": "ServiceAccount", "namespace": "shop", "name": "pay"}]},
+        False,
+    ),
+    "binds_everybody": Example(
+        BINDING,
+        {"subjects": [{"kind": "Group", "name": "system:unauthenticated"}]},
+        True,
+        {"subjects": [{"kind": "Group", "name": "system:nodes"}]},
+        False,
     ),
     "rule_wildcard": Example(ROLE, rule(verbs=["get", "*"]), True, rule(), False),
     "rule_secrets": Example(ROLE, rule(resources=["pods", "secrets"]), True, rule(), False),

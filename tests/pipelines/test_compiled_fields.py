@@ -27,6 +27,12 @@ def time(field: str) -> str:
     return f"CASE WHEN regexp_full_match({field}, {GUARD}) THEN try_cast({field} AS TIMESTAMPTZ) END"
 
 
+def of_token(key: str) -> str:
+    keys = (f"authentication.kubernetes.io{slash}{key}" for slash in ("/", "_slash_"))
+    paths = [f'e.user.extra."{key}"[1]' for key in keys]
+    return f"coalesce({', '.join(paths)})"
+
+
 def test_each_early_column_is_read_or_measured_or_null() -> None:
     assert sorted(EARLY) == sorted([*FIELDS, *OF_THE_LINE, *ALWAYS_NULL])
 
@@ -42,6 +48,8 @@ def test_what_is_done_by_hand_is_what_this_sql_says() -> None:
         "reason": 'left(e.annotations."authorization.k8s.io/reason", 4096)',
         "truncated": """CASE WHEN cut THEN 'text' WHEN e.annotations."audit.k8s.io/truncated" = 'true' """
         "THEN 'bodies' END",
+        "pod_name": of_token("pod-name"),
+        "credential_id": of_token("credential-id"),
         "bytes": "CASE WHEN raw THEN line_bytes END",
         "content_hash": "line_hash",
     }
@@ -92,7 +100,8 @@ def test_the_event_holds_nothing_beside_what_is_read_but_what_can_make_no_differ
             return [before]
         return [path for key, inner in at.items() for path in paths(inner, *before, key)]
 
-    rest = set(paths(json.loads(events.EVENT))) - {f.path for f in FIELDS.values()} - {fields.BODY}
+    renamed = {(*f.path[:-1], f.renamed) for f in FIELDS.values()}
+    rest = set(paths(json.loads(events.EVENT))) - {f.path for f in FIELDS.values()} - renamed - {fields.BODY}
     # the first is in no column, the others are read only where stageTimestamp is null
     assert rest == {("responseStatus", "reason"), ("timestamp",), ("metadata", "creationTimestamp")}
 

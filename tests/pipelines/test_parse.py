@@ -290,12 +290,16 @@ def test_a_url_that_is_no_resource_keeps_its_method(rows: Rows) -> None:
                 "AROAEXAMPLE",
             ),
         ),
+        (
+            r'RBAC: allowed by RoleBinding "b/n" of Role "r" to User "eve\" of Role \"x\\"',
+            ("RBAC", "b/n", "r", "User", r"eve\" of Role \"x\\"),
+        ),
         ("", (None,) * 5),
         ("no relationship found between node 'ip-10-0-0-1' and this object", (None,) * 5),
         ('RBAC: allowed by magic "x"', (None,) * 5),
         ('said eve: RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "r" to User "eve"', (None,) * 5),
     ],
-    ids=["group", "user", "role", "binding-to-cluster-role", "eks", "empty", "node", "unknown", "not-first"],
+    ids=["group", "user", "role", "binding-to-cluster-role", "eks", "quoted", "empty", "node", "unknown", "not-first"],
 )
 def test_the_reason_of_an_authorisation_is_taken_apart(row: Row, reason: str, expected: tuple[str | None, ...]) -> None:
     found = row(event() | {"annotations": {"authorization.k8s.io/decision": "allow", REASON: reason}})
@@ -307,6 +311,15 @@ def test_a_reason_is_capped_and_a_hostile_one_costs_no_time(row: Row) -> None:
     found = row(event() | {"annotations": {REASON: "RBAC: allowed by " + 'ClusterRoleBinding "' * 50_000}})
     assert len(found["reason"]) == 4096
     assert found["authz_mode"] is None
+
+
+@pytest.mark.parametrize(("column", "key"), [("pod_name", "pod-name"), ("credential_id", "credential-id")])
+def test_a_vendors_name_of_a_key_is_known_and_the_api_servers_holds(row: Row, column: str, key: str) -> None:
+    own, renamed = (f"authentication.kubernetes.io{slash}{key}" for slash in ("/", "_slash_"))
+    told = [
+        {"username": "eve", "extra": extra} for extra in ({renamed: ["b"]}, {renamed: ["b"], own: ["a"]}, {own: ["a"]})
+    ]
+    assert [row(event() | {"user": user})[column] for user in told] == ["b", "a", "a"]
 
 
 def test_extra_values_are_the_first_of_their_arrays(row: Row) -> None:

@@ -3,354 +3,598 @@ SELECT
   principal,
   type,
   'denied' AS kind,
-  COALESCE(verb, '-') || ' ' || object || ' ' || COALESCE(namespace, '-') AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    COALESCE(verb, '-') || ' ' || object || ' ' || place AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      COALESCE(code IN (401, 403), FALSE)
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    COALESCE(code IN (401, 403), FALSE)
-  )
-  AND NOT (
-    COALESCE(verb, '-') || ' ' || object || ' ' || COALESCE(namespace, '-')
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'address' AS kind,
-  address AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    address AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike' AND NOT left_out AND (
-    TRUE
-  ) AND NOT (
-    address
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'network' AS kind,
-  network AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    network AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike' AND NOT left_out AND (
-    TRUE
-  ) AND NOT (
-    network
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'agent' AS kind,
-  agent AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    agent AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike' AND NOT left_out AND (
-    TRUE
-  ) AND NOT (
-    agent
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'hour' AS kind,
-  LPAD(CAST(HOUR(ts) AS STRING), 2, '0') AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    LPAD(CAST(HOUR(ts) AS STRING), 2, '0') AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    TRUE
-  )
-  AND NOT (
-    LPAD(CAST(HOUR(ts) AS STRING), 2, '0')
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'namespace' AS kind,
-  namespace AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    CASE WHEN NOT namespace IS NULL THEN place END AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike' AND NOT left_out AND (
-    TRUE
-  ) AND NOT (
-    namespace
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'action' AS kind,
-  COALESCE(verb, '-') || ' ' || object AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    COALESCE(verb, '-') || ' ' || object AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    TRUE
-  )
-  AND NOT (
-    COALESCE(verb, '-') || ' ' || object
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'write' AS kind,
-  COALESCE(verb, '-') || ' ' || object || ' ' || COALESCE(namespace, '-') AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    COALESCE(verb, '-') || ' ' || object || ' ' || place AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      writes
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    writes
-  )
-  AND NOT (
-    COALESCE(verb, '-') || ' ' || object || ' ' || COALESCE(namespace, '-')
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'secret' AS kind,
-  COALESCE(namespace, '-') || '/' || COALESCE(name, '*') AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    place || '/' || COALESCE(name, '*') AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike'
+    AND NOT left_out
+    AND (
+      COALESCE(resource = 'secrets' AND api_group IS NULL, FALSE)
+      AND verb IN ('get', 'list', 'watch')
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    COALESCE(resource = 'secrets' AND api_group IS NULL, FALSE)
-    AND verb IN ('get', 'list', 'watch')
-  )
-  AND NOT (
-    COALESCE(namespace, '-') || '/' || COALESCE(name, '*')
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'secret_namespace' AS kind,
-  COALESCE(namespace, '-') AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    place AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike'
+    AND NOT left_out
+    AND (
+      COALESCE(resource = 'secrets' AND api_group IS NULL, FALSE)
+      AND verb IN ('get', 'list', 'watch')
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    COALESCE(resource = 'secrets' AND api_group IS NULL, FALSE)
-    AND verb IN ('get', 'list', 'watch')
-  )
-  AND NOT (
-    COALESCE(namespace, '-')
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'sensitive' AS kind,
-  COALESCE(verb, '-') || ' ' || object || CASE
-    WHEN COALESCE(host_access, FALSE)
-    AND COALESCE(code < 400, FALSE)
-    AND type <> 'control plane'
-    THEN ' privileged'
-    ELSE ''
-  END || CASE WHEN NOT impersonated_user IS NULL THEN ' as other' ELSE '' END AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
-WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    (
-      COALESCE(api_group = 'rbac.authorization.k8s.io', FALSE) AND writes
-    )
-    OR (
-      COALESCE(
-        resource = 'pods'
-        AND subresource IN ('exec', 'attach', 'portforward', 'ephemeralcontainers'),
-        FALSE
-      )
-    )
-    OR (
-      COALESCE(resource = 'serviceaccounts' AND subresource = 'token', FALSE)
-      AND verb = 'create'
-      AND NOT type IN ('control plane', 'node')
-    )
-    OR (
-      COALESCE(host_access, FALSE)
-      AND COALESCE(code < 400, FALSE)
-      AND type <> 'control plane'
-    )
-    OR (
-      COALESCE(
-        resource IN (
-          'validatingwebhookconfigurations',
-          'mutatingwebhookconfigurations',
-          'apiservices'
-        ),
-        FALSE
-      )
-      AND writes
-      AND type <> 'control plane'
-    )
-    OR (
-      COALESCE(resource = 'certificatesigningrequests', FALSE)
-      AND writes
-      AND NOT type IN ('control plane', 'node')
-    )
-    OR (
-      COALESCE(resource = 'nodes' AND subresource = 'proxy', FALSE)
-    )
-    OR (
-      COALESCE(resource = 'configmaps' AND namespace = 'kube-system' AND name = 'aws-auth', FALSE)
-      AND writes
-    )
-    OR (
-      NOT impersonated_user IS NULL
-    )
-    OR (
-      COALESCE(verb = 'deletecollection', FALSE)
-    )
-  )
-  AND NOT (
+FROM (
+  SELECT
+    *,
     COALESCE(verb, '-') || ' ' || object || CASE
       WHEN COALESCE(host_access, FALSE)
       AND COALESCE(code < 400, FALSE)
       AND type <> 'control plane'
       THEN ' privileged'
       ELSE ''
-    END || CASE WHEN NOT impersonated_user IS NULL THEN ' as other' ELSE '' END
-  ) IS NULL
+    END || CASE WHEN NOT impersonated_user IS NULL THEN ' as other' ELSE '' END AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike'
+    AND NOT left_out
+    AND (
+      (
+        COALESCE(api_group = 'rbac.authorization.k8s.io', FALSE) AND writes
+      )
+      OR (
+        COALESCE(
+          resource = 'pods'
+          AND subresource IN ('exec', 'attach', 'portforward', 'ephemeralcontainers'),
+          FALSE
+        )
+      )
+      OR (
+        COALESCE(resource = 'serviceaccounts' AND subresource = 'token', FALSE)
+        AND verb = 'create'
+        AND NOT type IN ('control plane', 'node')
+      )
+      OR (
+        COALESCE(host_access, FALSE)
+        AND COALESCE(code < 400, FALSE)
+        AND type <> 'control plane'
+      )
+      OR (
+        COALESCE(
+          resource IN (
+            'validatingwebhookconfigurations',
+            'mutatingwebhookconfigurations',
+            'apiservices'
+          ),
+          FALSE
+        )
+        AND writes
+        AND type <> 'control plane'
+      )
+      OR (
+        COALESCE(resource = 'certificatesigningrequests', FALSE)
+        AND writes
+        AND NOT type IN ('control plane', 'node')
+      )
+      OR (
+        COALESCE(resource = 'nodes' AND subresource = 'proxy', FALSE)
+      )
+      OR (
+        COALESCE(resource = 'configmaps' AND namespace = 'kube-system', FALSE)
+        AND name = 'aws-auth'
+        AND writes
+      )
+      OR (
+        NOT impersonated_user IS NULL
+      )
+      OR (
+        COALESCE(verb = 'deletecollection', FALSE)
+      )
+    )
+) AS f
+WHERE
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
+UNION ALL
+SELECT
+  principal,
+  type,
+  'entered' AS kind,
+  item,
+  CAST(SUM(n) AS BIGINT) AS requests,
+  MIN(ts) AS first_ts
+FROM (
+  SELECT
+    *,
+    place || '/' || REGEXP_REPLACE(
+      name,
+      '\\A([^\\n]+?)-(?:[a-z0-9]{8,10}-[a-z0-9]{5}|[bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)\\z',
+      '$1-*'
+    ) AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike'
+    AND NOT left_out
+    AND (
+      COALESCE(
+        resource = 'pods'
+        AND subresource IN ('exec', 'attach', 'portforward', 'ephemeralcontainers'),
+        FALSE
+      )
+    )
+) AS f
+WHERE
+  NOT item IS NULL
+GROUP BY
+  principal,
+  type,
+  item
+UNION ALL
+SELECT
+  principal,
+  type,
+  'token_account' AS kind,
+  item,
+  CAST(SUM(n) AS BIGINT) AS requests,
+  MIN(ts) AS first_ts
+FROM (
+  SELECT
+    *,
+    place || '/' || name AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike'
+    AND NOT left_out
+    AND (
+      COALESCE(resource = 'serviceaccounts' AND subresource = 'token', FALSE)
+      AND verb = 'create'
+    )
+) AS f
+WHERE
+  NOT item IS NULL
+GROUP BY
+  principal,
+  type,
+  item
+UNION ALL
+SELECT
+  principal,
+  type,
+  'binding' AS kind,
+  item,
+  CAST(SUM(n) AS BIGINT) AS requests,
+  MIN(ts) AS first_ts
+FROM (
+  SELECT
+    *,
+    authz_binding || ' of ' || authz_role AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
+WHERE
+  NOT item IS NULL
+GROUP BY
+  principal,
+  type,
+  item
+UNION ALL
+SELECT
+  principal,
+  type,
+  'node_role' AS kind,
+  item,
+  CAST(SUM(n) AS BIGINT) AS requests,
+  MIN(ts) AS first_ts
+FROM (
+  SELECT
+    *,
+    principal AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      type = 'node'
+    )
+) AS f
+WHERE
+  NOT item IS NULL
+GROUP BY
+  principal,
+  type,
+  item
+UNION ALL
+SELECT
+  principal,
+  type,
+  'image' AS kind,
+  item,
+  CAST(SUM(n) AS BIGINT) AS requests,
+  MIN(ts) AS first_ts
+FROM (
+  SELECT
+    *,
+    REGEXP_EXTRACT(entry, '\\A([^/]*/)*[^/:@]*', 0) AS item
+  FROM (
+    SELECT
+      t.*,
+      u.entry
+    FROM tallies AS t
+    LATERAL VIEW
+    EXPLODE(t.told) u AS entry
+  ) AS r
+  WHERE
+    grain = 'alike'
+    AND NOT left_out
+    AND (
+      writes
+      AND verb IN ('create', 'update', 'patch')
+      AND COALESCE(
+        resource IN (
+          'pods',
+          'deployments',
+          'daemonsets',
+          'statefulsets',
+          'replicasets',
+          'replicationcontrollers',
+          'jobs',
+          'cronjobs',
+          'podtemplates'
+        ),
+        FALSE
+      )
+      AND (
+        subresource IS NULL
+        OR (
+          resource = 'pods' AND subresource = 'ephemeralcontainers'
+        )
+      )
+      AND COALESCE(code < 400, FALSE)
+      AND type <> 'control plane'
+    )
+) AS f
+WHERE
+  NOT item IS NULL
+GROUP BY
+  principal,
+  type,
+  item
+UNION ALL
+SELECT
+  principal,
+  type,
+  'mapped_identity' AS kind,
+  item,
+  CAST(SUM(n) AS BIGINT) AS requests,
+  MIN(ts) AS first_ts
+FROM (
+  SELECT
+    *,
+    entry AS item
+  FROM (
+    SELECT
+      t.*,
+      u.entry
+    FROM tallies AS t
+    LATERAL VIEW
+    EXPLODE(t.told) u AS entry
+  ) AS r
+  WHERE
+    grain = 'alike'
+    AND NOT left_out
+    AND (
+      COALESCE(resource = 'configmaps' AND namespace = 'kube-system', FALSE)
+      AND name = 'aws-auth'
+      AND writes
+    )
+) AS f
+WHERE
+  NOT item IS NULL
+GROUP BY
+  principal,
+  type,
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'client' AS kind,
-  agent || ' ' || address AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    agent || ' ' || address AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    TRUE
-  )
-  AND NOT (
-    agent || ' ' || address
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'authz_role' AS kind,
-  authz_role AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    authz_role AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike' AND NOT left_out AND (
-    TRUE
-  ) AND NOT (
-    authz_role
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item
 UNION ALL
 SELECT
   principal,
   type,
   'impersonated_user' AS kind,
-  impersonated_user AS item,
+  item,
   CAST(SUM(n) AS BIGINT) AS requests,
   MIN(ts) AS first_ts
-FROM tallies
+FROM (
+  SELECT
+    *,
+    impersonated_user AS item
+  FROM tallies AS r
+  WHERE
+    grain = 'alike' AND NOT left_out AND (
+      TRUE
+    )
+) AS f
 WHERE
-  grain = 'alike'
-  AND NOT left_out
-  AND (
-    TRUE
-  )
-  AND NOT (
-    impersonated_user
-  ) IS NULL
+  NOT item IS NULL
 GROUP BY
   principal,
   type,
-  4
+  item

@@ -13,13 +13,25 @@ SELECT
   user_agent AS user_agent,
   request_uri AS request_uri,
   authz_role AS authz_role,
+  authz_binding AS authz_binding,
   truncated AS truncated,
   resource AS resource,
   subresource AS subresource,
   api_group AS api_group,
+  pod_name AS pod_name,
+  credential_id AS credential_id,
   token_expiration_s AS token_expiration_s,
+  asked_permission AS asked_permission,
   binding_role AS binding_role,
   binding_subjects AS binding_subjects,
+  binds_self AS binds_self,
+  binds_everybody AS binds_everybody,
+  rule_wildcard AS rule_wildcard,
+  rule_secrets AS rule_secrets,
+  rule_exec AS rule_exec,
+  webhook_outside AS webhook_outside,
+  owner AS owner,
+  bytes AS bytes,
   CASE
     WHEN username IS NULL OR username IN ('', 'system:anonymous')
     THEN 'unauthenticated'
@@ -69,12 +81,8 @@ SELECT
     THEN username
     WHEN username LIKE 'system:serviceaccount:%'
     THEN REGEXP_REPLACE(
-      REGEXP_REPLACE(
-        username,
-        '\\A(system:serviceaccount:[^:]*-)(?:[a-f]{0}[0-9][a-f0-9]{6,}|[a-f]{1}[0-9][a-f0-9]{5,}|[a-f]{2}[0-9][a-f0-9]{4,}|[a-f]{3}[0-9][a-f0-9]{3,}|[a-f]{4}[0-9][a-f0-9]{2,}|[a-f]{5}[0-9][a-f0-9]{1,}|[a-f]{6,}[0-9][a-f0-9]*):',
-        '$1*:'
-      ),
-      '\\A(system:serviceaccount:[^:]*-)[0-9]+:',
+      username,
+      '\\A(system:serviceaccount:[^:]*-)(?:[a-f]{0}[0-9][a-f0-9]{6,}|[a-f]{1}[0-9][a-f0-9]{5,}|[a-f]{2}[0-9][a-f0-9]{4,}|[a-f]{3}[0-9][a-f0-9]{3,}|[a-f]{4}[0-9][a-f0-9]{2,}|[a-f]{5}[0-9][a-f0-9]{1,}|[a-f]{6,}[0-9][a-f0-9]*|[0-9]{2,}):',
       '$1*:'
     )
     WHEN username LIKE 'system:%'
@@ -99,7 +107,7 @@ SELECT
         REGEXP_EXTRACT(username, '\\Aarn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^/]+)/([^\\n]+)\\z', 3),
         ''
       )
-    ) RLIKE '\\A(?:EKSGetTokenAuth|botocore-session-[0-9]+|aws-(?:go-sdk|sdk-java|sdk-js|sdk-js-session)-[0-9]+|i-[0-9a-f]+|[0-9]+|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\\z'
+    ) RLIKE '\\A(?:EKSGetTokenAuth|botocore-session-[0-9]+|aws-(?:go-sdk|sdk-java|sdk-js|sdk-js-session)-[0-9]+|i-[0-9a-f]+|[0-9]+|(?:[A-Za-z0-9_+=,.@-]+-)?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-f]{32})\\z'
     THEN 'iam-role:' || COALESCE(
       NULLIF(
         REGEXP_EXTRACT(iam_role_arn, '\\Aarn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[^\\n]*/)?([^/]+)\\z'),
@@ -157,7 +165,7 @@ SELECT
     )
     WHEN TRUE
     THEN CASE
-      WHEN username RLIKE '\\A(iam-role:|iam-user:|node-group:|user:|unauthenticated\\z)'
+      WHEN username RLIKE '\\A(iam-role:|iam-user:|node-group:|user:|crowd:|unauthenticated\\z)'
       THEN 'user:' || username
       ELSE username
     END
@@ -233,7 +241,7 @@ SELECT
         REGEXP_EXTRACT(username, '\\Aarn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/([^/]+)/([^\\n]+)\\z', 3),
         ''
       )
-    ) RLIKE '\\A(?:EKSGetTokenAuth|botocore-session-[0-9]+|aws-(?:go-sdk|sdk-java|sdk-js|sdk-js-session)-[0-9]+|i-[0-9a-f]+|[0-9]+|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\\z'
+    ) RLIKE '\\A(?:EKSGetTokenAuth|botocore-session-[0-9]+|aws-(?:go-sdk|sdk-java|sdk-js|sdk-js-session)-[0-9]+|i-[0-9a-f]+|[0-9]+|(?:[A-Za-z0-9_+=,.@-]+-)?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-f]{32})\\z'
     THEN 'person'
     WHEN NOT COALESCE(
       NULLIF(session_name, ''),
@@ -268,6 +276,24 @@ SELECT
     ),
     FALSE
   ) AS writes,
+  COALESCE(
+    REGEXP_REPLACE(
+      namespace,
+      '\\A([^\\n]*-)(?:[a-f]{0}[0-9][a-f0-9]{6,}|[a-f]{1}[0-9][a-f0-9]{5,}|[a-f]{2}[0-9][a-f0-9]{4,}|[a-f]{3}[0-9][a-f0-9]{3,}|[a-f]{4}[0-9][a-f0-9]{2,}|[a-f]{5}[0-9][a-f0-9]{1,}|[a-f]{6,}[0-9][a-f0-9]*|[0-9]{2,})\\z',
+      '$1*'
+    ),
+    '-'
+  ) AS place,
+  COALESCE(
+    username LIKE 'system:node:%'
+    AND NOT COALESCE(session_name, '') RLIKE '\\A(?:i-[0-9a-f]+)\\z',
+    FALSE
+  ) AS no_instance,
+  COALESCE(decision = 'allow' AND reason <> '' AND authz_mode IS NULL, FALSE) AS unparsed,
+  COALESCE(
+    resource IS NULL AND request_uri RLIKE '\\A/(api|apis|openapi|version)([/?]|\\z)',
+    FALSE
+  ) AS discovery,
   COALESCE(
     resource || COALESCE('.' || api_group, '') || COALESCE('/' || subresource, ''),
     'url'
@@ -394,6 +420,8 @@ SELECT
   ) AS agent,
   privileged OR host_pid OR host_network OR host_ipc OR host_path AS host_access,
   rule_wildcard OR rule_escalate OR rule_bind OR rule_impersonate OR rule_secrets AS strong_rule,
+  rule_escalate OR rule_bind OR rule_impersonate AS rule_rights,
+  COALESCE(images, aws_auth_identities) AS told,
   bytes IS NULL AS retold,
   COALESCE(resource = 'leases' AND api_group = 'coordination.k8s.io', FALSE)
   OR COALESCE(
