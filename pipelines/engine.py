@@ -11,8 +11,9 @@ import pyarrow as pa
 from pipelines.config import ParseConfig
 from pipelines.scratch import scratch
 
-# of each connection, also of one to the same engine; else times would be read in the machine's zone
-_SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
+# of each connection, also of one to the same engine; else times would be read in the machine's zone, and a query of
+# more than two seconds would draw its own progress among the results on stdout
+_SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false"
 
 _ENOUGH_BYTES = 500_000_000
 """In which a night is parsed and its duplicates are told."""
