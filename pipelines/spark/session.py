@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import FeaturesConfig, ParseConfig
@@ -81,7 +82,8 @@ def _started(features: FeaturesConfig, parse: ParseConfig, folder: Path) -> Spar
 
     gateway = _java(features.spark_memory)
     conf = SparkConf().setAll(list(_OF_THIS_MACHINE.items())).setMaster(f"local[{parse.threads or '*'}]")
-    conf.set("spark.local.dir", str(folder)).set("spark.sql.warehouse.dir", str(folder / "warehouse"))
+    # Java keeps to the first such folder it was told of, and removes what it put there when it ends
+    conf.set("spark.local.dir", gettempdir()).set("spark.sql.warehouse.dir", str(folder / "warehouse"))
     with _own_interrupt(), warnings.catch_warnings():
         # of a pandas it was not tried with; its pandas is not used
         warnings.simplefilter("ignore", FutureWarning)
