@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.catalogue import FOREST_NAMES
 from features.counts import Counts
@@ -22,8 +24,10 @@ from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
 from pipelines.commits import Commit
 from pipelines.engine import modest
 from pipelines.errors import OrderError
+from pipelines.events import SCHEMA
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
+from pipelines.stages.parts import read_parts
 from pipelines.words import holdings
 
 Counting = Callable[[Commit, pa.Table], Counted]
@@ -79,10 +83,8 @@ def requests_of(
         keep: for who reads the requests time and again.
     """
     with archive.files(commit) as parts:
-        names = ", ".join("'" + str(p).replace("'", "''") + "'" for p in parts)
-        engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW events AS SELECT * FROM read_parquet([{names}], hive_partitioning = false)"
-        )
+        engine.register("no_event", SCHEMA.empty_table())
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW events AS {_events(parts)}")
         engine.register("past_items", _past_items(past))
         try:
             prepare(engine, keep_requests=keep)
@@ -90,6 +92,14 @@ def requests_of(
         finally:
             forget(engine)
             engine.unregister("past_items")
+            engine.unregister("no_event")
+
+
+def _events(parts: Sequence[Path]) -> str:
+    """SQL of a night's events; what a part written by an older version has no column for is null."""
+    if all(set(SCHEMA.names) <= set(pq.read_schema(part).names) for part in parts):
+        return f"SELECT * FROM {read_parts(parts)}"
+    return f"SELECT * FROM {read_parts(parts, ', union_by_name = true')} UNION ALL BY NAME SELECT * FROM no_event"
 
 
 def features(

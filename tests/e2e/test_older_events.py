@@ -1,0 +1,30 @@
+"""Events that an older version archived, with fewer columns, are counted and ranked by this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from e2e.job import auditforest, object_of, ranking_of
+from e2e.world import CLUSTER, LAST, ordinary, written
+
+from pipelines.archive import EVENTS, Addition, Archive
+from pipelines.body_facts import FACTS
+from pipelines.commits import Counts
+from pipelines.store import LocalStore
+
+
+def test_a_column_that_an_older_version_did_not_write_says_nothing(tmp_path: Path) -> None:
+    source = written(tmp_path / "source", {LAST: ordinary(LAST)})
+    where = ("--cluster", CLUSTER, "--date", LAST, "--archive")
+    assert auditforest("nightly", *where, tmp_path / "new", "--source", source).code == 0
+    whole = pq.read_table(next((tmp_path / "new").glob("events/*/*/part-*.parquet")))
+    older = whole.drop_columns([fact.name for fact in FACTS])
+    counts = Counts(read=len(older), archived=len(older), hours_seen=tuple(range(24)))
+    archive = Archive(LocalStore(tmp_path / "old"), CLUSTER)
+    archive.append(EVENTS, LAST, lambda _: Addition(older.to_batches(), older.schema, (), counts))
+    for stage in ("features", "score", "report"):
+        ended = auditforest(stage, *where, tmp_path / "old")
+        assert (ended.code, ended.complaints) == (0, [])
+    assert len(ranking_of(tmp_path / "old", LAST)["ranking"]) == len(ranking_of(tmp_path / "new", LAST)["ranking"])
+    assert object_of(tmp_path / "old", "reports", LAST, "report.html").exists()
