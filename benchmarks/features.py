@@ -24,8 +24,9 @@ from benchmarks.ingest_once import Cost
 from benchmarks.markdown import number, table
 from benchmarks.timing import machine
 from features.catalogue import NAMES
-from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
 from pipelines.config import ParseConfig
+from pipelines.decoded import Derived
 from pipelines.engine import engine
 from pipelines.sources.files import select
 from pipelines.stages.export import export

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ import pyarrow as pa
 
 from pipelines import commits
 from pipelines.commits import Commit, Counts, Input, Part
+from pipelines.decoded import Decoded, Derived
 from pipelines.errors import DataError, RetryError
-from pipelines.parquet import decode, encode, rows_of, written
+from pipelines.parquet import encode, rows_of, written
 from pipelines.scratch import scratch
 from pipelines.store import ObjectStore
 
@@ -30,16 +30,6 @@ PRINCIPAL_DAYS = "principal_days"
 RANKING = "ranking"
 
 _ROUNDS = 5
-_SMALL_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A derived table of one night, and what it was made from."""
-
-    table: pa.Table
-    meta: dict[str, Any]
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -55,13 +45,7 @@ class Addition:
     quarantine: Sequence[str] = ()
 
 
-def _derived(body: bytes, where: str) -> Derived:
-    rows, meta = decode(body, where)
-    return Derived(rows, meta, sha256(body).hexdigest())
-
-
-# a back-fill reads every night of the history again for each night it scores
-_decoded = lru_cache(maxsize=128)(_derived)
+_decoded = Decoded()
 
 
 class Archive:
@@ -170,10 +154,7 @@ class Archive:
         """
         where = f"{commits.folder(table, self.cluster, night)}/{table}.parquet"
         body = self.store.get(where)
-        if body is None:
-            return None
-        read = _decoded if len(body) <= _SMALL_BYTES else _derived
-        return read(body, f"{self.store.url}/{where}")
+        return None if body is None else _decoded.table(body, f"{self.store.url}/{where}")
 
     def replace(self, table: str, night: date, rows: pa.Table, meta: dict[str, Any]) -> str:
         """Write a derived table in one atomic step; its sha256 comes back. The same bytes are not written again."""

@@ -11,9 +11,10 @@ from functools import partial
 import duckdb
 import pyarrow.parquet as pq
 
-from pipelines.archive import EVENTS, QUARANTINE, RANKING, Archive, Derived
+from pipelines.archive import EVENTS, QUARANTINE, RANKING, Archive
 from pipelines.commits import folder
 from pipelines.config import Config
+from pipelines.decoded import Derived
 from pipelines.errors import DataError, EmptyNightError, OrderError, RetryError
 from pipelines.progress import Progress
 from pipelines.report.sentences import counted

@@ -20,8 +20,9 @@ from features.counts import Counts
 from features.days import HASH, Counted, count, forget, prepare
 from features.history import surprises
 from features.matrix import counts_of, with_surprises
-from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
 from pipelines.commits import Commit
+from pipelines.decoded import Derived
 from pipelines.engine import modest
 from pipelines.errors import OrderError
 from pipelines.events import SCHEMA

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from features.days import HASH
 from features.matrix import JUDGED_BY
-from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive, Derived
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
+from pipelines.decoded import Derived
 
 
 @dataclass(frozen=True)

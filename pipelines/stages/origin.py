@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipelines.archive import Archive, Derived
+from pipelines.archive import Archive
+from pipelines.decoded import Derived
 
 LIBRARIES = ("duckdb", "numba", "numpy", "pandas", "pyarrow", "rrcf", "scikit-learn", "scipy")
 """Named with every table and run: another version may give other bytes."""

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from features.catalogue import feature
-from pipelines.archive import RANKING, Archive, Derived
+from pipelines.archive import RANKING, Archive
 from pipelines.commits import folder, gaps
+from pipelines.decoded import Derived
 from pipelines.errors import OrderError
 from pipelines.report.backtest import BackTest
 from pipelines.report.html import report_html

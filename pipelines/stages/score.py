@@ -17,8 +17,9 @@ from features.evidence import evidence
 from features.feature import Feature
 from features.matrix import rows_of
 from models.rank import ranks
-from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive, Derived
+from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.config import ForestConfig
+from pipelines.decoded import Derived
 from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
 from pipelines.stages.features import events_of, requests_of, typed

@@ -11,9 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Addition, Archive, Derived
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Addition, Archive
 from pipelines.commits import Commit, Counts, Input
 from pipelines.config import Config, FeaturesConfig, ParseConfig
+from pipelines.decoded import Derived
 from pipelines.engine import engine
 from pipelines.stages.features import features
 from pipelines.store import LocalStore

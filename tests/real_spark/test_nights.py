@@ -10,8 +10,8 @@ import pyarrow as pa
 from real_spark.conftest import NIGHT
 from real_spark.hostile import hostile
 
-from pipelines.archive import Derived
 from pipelines.config import Config, FeaturesConfig
+from pipelines.decoded import Derived
 from pipelines.events import SCHEMA
 
 EVE = date(2026, 9, 14)
