@@ -16,66 +16,17 @@ from numpy.typing import NDArray
 
 from pipelines.events import COLUMNS, ORDER
 from pipelines.parquet import ROW_GROUP
+from pipelines.stages.keys import Keys, flat
 
 _SPAN_BYTES = 64_000_000
-"""Of rows held at once. Rows of one user at one microsecond are never parted."""
-_SAMPLE = 200_000
+"""Of rows held at once."""
+_SAMPLE = 100_000
 """Rows that spans are made by, at most."""
 _UNLIKE = frozenset(c.name for c in COLUMNS if c.differs)
 _MAIN, _TIES = ORDER[:2], ORDER[2:]
 
 Rows = Callable[[], Iterator[pa.RecordBatch]]
 Whole = Callable[[pa.Table], pa.Table]
-
-
-class _Keys:
-    """User and time of some rows, and about how many bytes each stands for: enough to part all of them evenly."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: dict[str | None, int] = {}
-        self._sample = np.empty(0, [("user", np.int32), ("time", np.int64), ("bytes", np.float64), ("drawn", float)])
-        self._random = np.random.default_rng(0)
-        self._share = 1.0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        users, times = self._keys(batch)
-        drawn = self._random.random(len(users))
-        some = drawn < self._share
-        new = np.empty(np.count_nonzero(some), self._sample.dtype)
-        new["user"], new["time"], new["drawn"] = users[some], times[some], drawn[some]
-        new["bytes"] = batch.nbytes / max(len(batch), 1)
-        self._sample = np.concatenate([self._sample, new])
-        while len(self._sample) > self._most:
-            self._share /= 2
-            self._sample = self._sample[self._sample["drawn"] < self._share]
-
-    def spans(self, most: int) -> Callable[[pa.RecordBatch], NDArray[np.int64]]:
-        """Of each row of a batch the number of its span; rows of one key are never parted."""
-        ranks = _ranks(pa.array(self._known, pa.string()))
-        users, times = ranks[self._sample["user"]], self._sample["time"]
-        order = np.lexsort((times, users))
-        filled = (np.cumsum(self._sample["bytes"][order]) / self._share // most).astype(np.int64)
-        first = order[np.flatnonzero(np.diff(filled, prepend=0))]
-        from_user, from_time = users[first], times[first]
-
-        def of(batch: pa.RecordBatch) -> NDArray[np.int64]:
-            codes, times = self._keys(batch)
-            users = ranks[codes]
-            numbers = np.searchsorted(from_user, users)
-            for user in np.unique(from_user):
-                mine = users == user
-                numbers[mine] += np.searchsorted(from_time[from_user == user], times[mine], "right")
-            return numbers
-
-        return of
-
-    def _keys(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        user, time = (batch[name] for name in _MAIN)
-        # the dictionary of a batch may hold more than its rows
-        few = _flat(user).dictionary_encode(null_encoding="encode")
-        known = [self._known.setdefault(name, len(self._known)) for name in few.dictionary.to_pylist()]
-        return np.array(known, np.int32)[few.indices.to_numpy()], time.cast(pa.int64()).to_numpy()
 
 
 def in_order(
@@ -89,14 +40,14 @@ def in_order(
         folder: for what does not fit.
     """
     held: list[pa.RecordBatch] = []
-    keys: _Keys | None = None
+    keys: Keys | None = None
     size = 0
     for batch in rows():
         size += batch.nbytes
         if keys is None:
             held.append(_packed(batch))
             if size > span_bytes:
-                keys = _Keys(sample)
+                keys = Keys(sample)
                 for one in held:
                     keys.add(one)
                 held.clear()
@@ -205,7 +156,7 @@ def _order(table: pa.Table) -> NDArray[np.int64]:
     tied = np.flatnonzero(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
     if len(tied):
         rows = order[tied]
-        few = {name: _flat(table[name].combine_chunks().take(pa.array(rows))) for name in _TIES}
+        few = {name: flat(table[name].combine_chunks().take(pa.array(rows))) for name in _TIES}
         keyed = pa.table({"user": user[rows], "time": time[rows], **few})
         by = pc.sort_indices(keyed, [(n, "ascending", "at_start") for n in keyed.column_names])
         order[tied] = rows[by.to_numpy()]
@@ -247,12 +198,4 @@ def _packed_lists(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([_flat(column) for column in batch.columns], names=batch.schema.names)
-
-
-def _flat(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        return column.dictionary_decode()
-    if pa.types.is_list(column.type) and pa.types.is_dictionary(column.type.value_type):
-        return column.cast(pa.list_(column.type.value_type.value_type))
-    return column
+    return pa.RecordBatch.from_arrays([flat(column) for column in batch.columns], names=batch.schema.names)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -13,9 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.events import ORDER
+from pipelines.stages import keys
 from pipelines.stages.sorting import in_order
 
-_TEXT = st.one_of(st.none(), st.sampled_from(["", "a", "b", "B", "é", "\U0001f600", "￿", "a\x00", "a\x00b"]))
+_TEXT = st.one_of(
+    st.none(), st.sampled_from(["", "a", "b", "ab", "abc", "abcd", "B", "é", "\U0001f600", "￿", "a\x00", "a\x00b"])
+)
 _ROW = st.tuples(_TEXT, st.integers(0, 3), _TEXT, _TEXT, _TEXT, st.lists(_TEXT, max_size=2))
 _ROWS = st.lists(_ROW, min_size=1, max_size=20)
 _SCHEMA = pa.schema(
@@ -43,12 +49,13 @@ def _batch(rows: list[Row], first: int, packed: bool, packed_lists: bool) -> pa.
     return pa.RecordBatch.from_arrays(arrays, _SCHEMA.names)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(st.tuples(_ROWS, st.booleans()), min_size=1, max_size=5),
     st.booleans(),
     st.integers(1, 4000),
     st.integers(1, 40),
+    st.sampled_from([(1, 1), (2, 5), (3, 9), (400, 96)]),
 )
 def test_rows_come_in_the_engines_order_however_many_are_held(
     tmp_path_factory: pytest.TempPathFactory,
@@ -56,6 +63,7 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
     packed: bool,
     span_bytes: int,
     sample: int,
+    looked_at: tuple[int, int],
 ) -> None:
     starts = itertools.accumulate((len(rows) for rows, _ in found[:-1]), initial=0)
     # lists come both ways in one night: packed by our own parts, plain from other readers
@@ -70,7 +78,10 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
     def once() -> Iterator[pa.RecordBatch]:
         return iter(batches)
 
-    ordered = pa.Table.from_batches(list(in_order(once, lambda rows: rows, folder, span_bytes, sample)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "_USER_BYTES", looked_at[0])
+        patch.setattr(keys, "_TIE_BYTES", looked_at[1])
+        ordered = pa.Table.from_batches(list(in_order(once, lambda rows: rows, folder, span_bytes, sample)))
 
     assert ordered.select(expected.column_names).to_pylist() == expected.to_pylist()
     rows = list(itertools.chain(*(rows for rows, _ in found)))
@@ -81,3 +92,41 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
 
 def test_no_row_has_no_order(tmp_path: Path) -> None:
     assert list(in_order(lambda: iter([]), lambda rows: rows, tmp_path)) == []
+
+
+@pytest.mark.parametrize("alike", ["user and time", "audit id and stage, too"])
+def test_rows_of_one_user_at_one_time_are_held_a_span_at_a_time(tmp_path: Path, alike: str) -> None:
+    count, span_bytes, at = 40_000, 1_000_000, datetime(2026, 9, 15, tzinfo=UTC)
+    hashes = [sha256(b"%d" % n).hexdigest() for n in range(count)]
+    ids = hashes if alike == "user and time" else ["f" * 64] * count
+    stages = ["ResponseComplete"] * count
+    columns = [["eve"] * count, [at] * count, ids, stages, hashes, [[]] * count, range(count)]
+    whole = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA)
+    held: list[int] = []
+
+    def noted(rows: pa.Table) -> pa.Table:
+        held.append(rows.nbytes)
+        return rows
+
+    ordered = list(in_order(lambda: iter(whole.to_batches(2000)), noted, tmp_path, span_bytes))
+    assert pa.Table.from_batches(ordered)["content_hash"].to_pylist() == sorted(hashes)
+    # a batch may hold its texts with less beside them than the file they are read back from
+    assert max(held) < 2 * span_bytes
+
+
+def test_users_by_the_hundred_thousand_take_no_memory_of_the_sort() -> None:
+    def rows() -> Iterator[pa.RecordBatch]:
+        at = datetime(2026, 9, 15, tzinfo=UTC)
+        for first in range(0, 200_000, 2000):
+            names = [f"user {n} of a name that nobody else has" for n in range(first, first + 2000)]
+            yield _batch([(name, 0, "a", "b", "c", []) for name in names], first, False, False).set_column(
+                1, "stage_ts", pa.array([at] * 2000, _SCHEMA.field("stage_ts").type)
+            )
+
+    found = keys.Keys(1000)
+    tracemalloc.start()
+    for batch in rows():
+        found.add(batch)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 2_000_000
