@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +20,14 @@ Words = NDArray[np.uint64]
 
 
 class Known:
-    """Hashes of archived lines, and the night under which each is archived: 16 bytes for each line."""
+    """Hashes of archived lines, and the night under which each is archived: 16 bytes for each line.
 
-    def __init__(self) -> None:
-        self._nights: dict[date, tuple[Words, Words, int]] = {}
+    They stand in files and are mapped into memory, of which the system takes back what others need."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._nights: dict[date, list[tuple[Words, Words, int]]] = {}
+        self._last = 0
 
     @property
     def nights(self) -> tuple[date, ...]:
@@ -30,19 +35,28 @@ class Known:
         return tuple(self._nights)
 
     def add(self, night: date, hashes: Iterable[pa.Array]) -> None:
-        """Add a night that was not added before.
+        """Add a part of a night, or a night without one.
 
         Args:
             hashes: the content_hash column of its events, a piece at a time.
         """
+        parts = self._nights.setdefault(night, [])
         whole = np.concatenate([np.empty((0, 2), np.uint64), *map(_read, hashes)])
+        if not len(whole):
+            return
         order = np.argsort(whole[:, 0], kind="stable")
-        high, low = whole[order, 0], whole[order, 1]
-        runs = np.diff(np.flatnonzero(np.concatenate([[True], high[1:] != high[:-1], [True]])))
-        self._nights[night] = high, low, int(runs.max()) if len(high) else 0
+        path = self._folder / f"known-{night}-{len(parts)}"
+        both = np.memmap(path, np.uint64, "w+", shape=(2, len(whole)))
+        np.take(whole[:, 0], order, out=both[0])
+        np.take(whole[:, 1], order, out=both[1])
+        both.flush()
+        starts = np.flatnonzero(both[0][1:] != both[0][:-1]) + 1
+        longest = int(np.diff(starts, prepend=0, append=len(whole)).max())
+        high, low = np.memmap(path, np.uint64, "r", shape=both.shape)
+        parts.append((high, low, longest))
 
     def __bool__(self) -> bool:
-        return any(len(high) for high, _, _ in self._nights.values())
+        return any(self._nights.values())
 
     def night_of(self, digests: bytes) -> NDArray[np.int64]:
         """Index into `nights` of each hash, NO_NIGHT for one that is not known.
@@ -52,13 +66,25 @@ class Known:
         """
         asked = _words(digests)
         found = np.full(len(asked), NO_NIGHT)
-        for index, (high, low, longest) in enumerate(self._nights.values()):
-            at = np.searchsorted(high, asked[:, 0])
-            for step in range(longest):
-                here = np.minimum(at + step, len(high) - 1)
-                same = (at + step < len(high)) & (high[here] == asked[:, 0]) & (low[here] == asked[:, 1])
-                found[same] = index
+        nights = list(self._nights.values())
+        # lines of a night stand together, and a night that is not asked stays on the disk
+        for index in sorted(range(len(nights)), key=lambda i: i != self._last):
+            for part in nights[index]:
+                left = np.flatnonzero(found == NO_NIGHT)
+                found[left[_among(asked[left], *part)]] = index
+        if (found != NO_NIGHT).any():
+            self._last = int(np.bincount(found[found != NO_NIGHT]).argmax())
         return found
+
+
+def _among(asked: Words, high: Words, low: Words, longest: int) -> NDArray[np.bool_]:
+    """Which of the hashes are among those of a part, of which so many share their first half."""
+    found = np.zeros(len(asked), np.bool_)
+    at = np.searchsorted(high, asked[:, 0])
+    for step in range(longest):
+        here = np.minimum(at + step, len(high) - 1)
+        found |= (at + step < len(high)) & (high[here] == asked[:, 0]) & (low[here] == asked[:, 1])
+    return found
 
 
 def _read(hashes: pa.Array) -> Words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def export(
     notices = (*source.notices, *_newcomer(archive, before))
     taken = sorted(n for n in before if n in nights or before[n] is not None)
     with scratch() as folder, modest(engine):
-        feed = Feed(source.objects, _known(archive, before), progress)
+        feed = Feed(source.objects, _known(archive, before, folder), progress)
         staging = Staging(engine, folder, taken, feed)
         staging.read()
         _refuse_other_logs(name, staging)
@@ -111,20 +111,22 @@ def _newcomer(archive: Archive, before: Mapping[date, Commit | None]) -> Iterato
         yield f"{archive.cluster} is new to this archive, which holds {listed(others)}"
 
 
-def _known(archive: Archive, before: Mapping[date, Commit | None]) -> Known:
-    known = Known()
+def _known(archive: Archive, before: Mapping[date, Commit | None], folder: Path) -> Known:
+    known = Known(folder)
     for night, commit in before.items():
         if commit is not None:
-            with archive.files(commit) as parts:
-                known.add(night, _hashes(parts))
+            known.add(night, ())
+            for part in commit.parts:
+                # one after the other: a night may be larger than is kept of it
+                with archive.files(replace(commit, parts=(part,))) as (path,):
+                    known.add(night, _hashes(path))
     return known
 
 
-def _hashes(parts: Sequence[Path]) -> Iterator[pa.Array]:
-    for part in parts:
-        with pq.ParquetFile(part) as file:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=["content_hash"]):
-                yield batch["content_hash"]
+def _hashes(part: Path) -> Iterator[pa.Array]:
+    with pq.ParquetFile(part) as file:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=["content_hash"]):
+            yield batch["content_hash"]
 
 
 def _refuse_other_logs(source: str, staging: Staging) -> None:

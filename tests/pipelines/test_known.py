@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
@@ -25,9 +28,11 @@ def column(*chunks: Iterable[bytes]) -> pa.ChunkedArray:
 
 
 def known(nights: Mapping[date, Iterable[bytes]]) -> Known:
-    found = Known()
-    for night, hashes in nights.items():
-        found.add(night, column(hashes).chunks)
+    # what is mapped stays when its file has gone
+    with TemporaryDirectory() as folder:
+        found = Known(Path(folder))
+        for night, hashes in nights.items():
+            found.add(night, column(hashes).chunks)
     return found
 
 
@@ -92,8 +97,8 @@ def test_nothing_asked_is_nothing_answered() -> None:
     assert asked(found) == []
 
 
-def test_a_column_without_a_chunk_is_empty() -> None:
-    found = Known()
+def test_a_column_without_a_chunk_is_empty(tmp_path: Path) -> None:
+    found = Known(tmp_path)
     found.add(FIRST, [])
     assert not found
 
@@ -105,10 +110,11 @@ def test_a_hash_archived_twice_in_one_night_is_known_once() -> None:
     ]
 
 
-def test_the_parts_of_a_night_are_one_night_however_they_are_read() -> None:
+def test_the_parts_of_a_night_are_one_night_however_they_are_read(tmp_path: Path) -> None:
     made = [halves(n * 977 % 31, n) for n in range(60)]
-    found = Known()
-    found.add(FIRST, column(made[:20], [], made[20:21]).chunks)
+    found = Known(tmp_path)
+    found.add(FIRST, column(made[:20], []).chunks)
+    found.add(FIRST, column(made[20:21]).chunks)
     found.add(SECOND, column(made[21:]).chunks)
     assert asked(found, *made) == [FIRST] * 21 + [SECOND] * 39
 
@@ -135,3 +141,16 @@ def test_two_hundred_thousand_hashes_are_told_like_a_dict_tells_them() -> None:
     asks = [*kept, *near, *(dice.randbytes(HASH_BYTES) for _ in range(20_000))]
     dice.shuffle(asks)
     assert asked(found, *asks) == [kept.get(one) for one in asks]
+
+
+def test_what_is_known_takes_no_memory_that_the_system_cannot_take_back(tmp_path: Path) -> None:
+    dice = random.Random(3)
+    columns = [column([dice.randbytes(HASH_BYTES) for _ in range(50_000)]).chunks for _ in range(3)]
+    tracemalloc.start()
+    found = Known(tmp_path)
+    for night, hashes in zip((FIRST, SECOND, THIRD), columns, strict=True):
+        found.add(night, hashes)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 50_000 * HASH_BYTES // 10
+    assert asked(found, bytes.fromhex(columns[1][0][7].as_py())) == [SECOND]
