@@ -95,7 +95,9 @@ class ParseConfig(BaseModel, frozen=True, extra="forbid"):
         "Memory the engine may use.",
         pattern=_MEMORY,
     )
-    threads: int | None = _whole(None, 1, 1024, "Threads of the engine; unset, one for every core.", 4)
+    threads: int | None = _whole(
+        None, 1, 1024, "Threads of the engine; unset, one for every core. Never more than its memory holds.", 4
+    )
 
 
 class FeaturesConfig(BaseModel, frozen=True, extra="forbid"):

@@ -20,6 +20,8 @@ _ENOUGH_BYTES = 500_000_000
 _BESIDE_BYTES = 500_000_000
 """What reading and writing take beside the engine."""
 _AT_REST_BYTES = 64_000_000
+_THREAD_BYTES = 110_000_000
+"""What one thread takes of it; more threads than fit would end in an error, not in spilling."""
 
 
 @contextmanager
@@ -37,6 +39,7 @@ def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute(_SESSION)
+            _set_threads(connection, _threads(connection))
             yield connection
         finally:
             connection.close()
@@ -54,15 +57,27 @@ def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Leaves room, for a while, for what else reads and writes a night; what the user gave beyond that stays.
 
     Arrow takes its memory from the system meanwhile: its own pool keeps a sixth more, and has it cleared for it."""
-    given = _limit(connection)
+    given, threads = _limit(connection), _threads(connection)
     connection.execute(f"SET memory_limit = '{max(min(given, _ENOUGH_BYTES), given - _BESIDE_BYTES)}B'")
+    _set_threads(connection, threads)
     pool = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
         yield
     finally:
         pa.set_memory_pool(pool)
-        connection.execute(f"SET memory_limit = '{given}B'")
+        connection.execute(f"SET memory_limit = '{given}B'; SET threads = {threads}")
+
+
+@contextmanager
+def alone(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All memory for one thread."""
+    threads = _threads(connection)
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {threads}")
 
 
 def at_rest(connection: duckdb.DuckDBPyConnection) -> None:
@@ -72,6 +87,16 @@ def at_rest(connection: duckdb.DuckDBPyConnection) -> None:
     with suppress(duckdb.OutOfMemoryException):
         connection.execute(f"SET memory_limit = '{min(given, _AT_REST_BYTES)}B'")
     connection.execute(f"SET memory_limit = '{given}B'")
+
+
+def _threads(connection: duckdb.DuckDBPyConnection) -> int:
+    found: int = connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
+    return found
+
+
+def _set_threads(connection: duckdb.DuckDBPyConnection, asked: int) -> None:
+    """As many threads as are asked for, or as the memory holds."""
+    connection.execute(f"SET threads = {max(1, min(asked, _limit(connection) // _THREAD_BYTES))}")
 
 
 def _limit(connection: duckdb.DuckDBPyConnection) -> int:

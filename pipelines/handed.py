@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.heavy import BODY, LINE, MAX_VALUES, SIGNS, heavy, lightened
+from pipelines.heavy import BODY, LINE, SIGNS, heavy, lightened
 from pipelines.lines import HASH_BYTES, Lines, texts
 
 SCHEMA = pa.schema(
@@ -35,8 +35,10 @@ it was read; `cut`: the line is what could be saved of one cut off; `logged_ms`:
 logged; `inside`: how many lines it stood in, each within the other; `left_out`: BODY, LINE or null;
 `whole_sha256`: of the line as it was read, hex, where `line` is not that."""
 
-_SLICE_BYTES = 2_000_000
-"""Size of one record batch handed to the engine; each is one thread's work."""
+_SLICE_BYTES = 300_000
+"""Size of one record batch handed to the engine; each is one thread's work, and takes some seventy times its bytes."""
+_SLICE_VALUES = 15_000
+"""JSON values of one record batch, each up to a kilobyte; 300 KB of ordinary lines hold 9,000."""
 
 _SIGNS = np.frombuffer(SIGNS.encode(), np.uint8)
 
@@ -86,22 +88,30 @@ def _cut(whole: pa.RecordBatch, sizes: NDArray[np.int32]) -> Iterator[pa.RecordB
 
 
 def _of_few_values(some: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The lines in batches of MAX_VALUES each, or of one line that is not read."""
+    """The lines in batches of _SLICE_VALUES each, or of one line."""
     text = some["line"]
     _, places, data = (buffer if buffer is not None else pa.py_buffer(bytes(4)) for buffer in text.buffers())
     offsets = np.frombuffer(places, np.int32)[text.offset : text.offset + len(text) + 1].astype(np.int64)
     view = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-    if sum(int(np.count_nonzero(view == sign)) for sign in _SIGNS) <= MAX_VALUES:
+    if sum(int(np.count_nonzero(view == sign)) for sign in _SIGNS) <= _SLICE_VALUES:
         yield some
         return
     signs = np.cumsum(np.isin(view, _SIGNS), dtype=np.int64)
     ends = np.concatenate([[0], signs])[offsets[1:] - offsets[0]]
     first = before = 0
     for i, end in enumerate(ends.tolist()):
-        if end - before > MAX_VALUES and i > first:
+        if end - before > _SLICE_VALUES and i > first:
             yield some.slice(first, i - first)
             first, before = i, int(ends[i - 1])
     yield some.slice(first)
+
+
+def large(batch: pa.RecordBatch) -> bool:
+    """Is it one line, of more bytes or values than each of several threads can hold?"""
+    if batch.num_rows != 1:
+        return False
+    line = batch["line"][0].as_buffer().to_pybytes()
+    return len(line) > _SLICE_BYTES or sum(map(line.count, SIGNS.encode())) > _SLICE_VALUES
 
 
 @dataclass(frozen=True)
@@ -125,25 +135,29 @@ class Inner:
         """Bytes and SHA-256 (hex) of the line, by which it is known."""
         return self.read_as or (len(self.line), sha256(self.line).hexdigest())
 
+    @property
+    def whole_sha256(self) -> str | None:
+        """SHA-256 (hex) of the line as it was read, where `parsed` is not that."""
+        return None if self.parsed == self.line and self.read_as is None else self.told[1]
+
 
 def inner_batches(found: Sequence[Inner]) -> Iterator[pa.RecordBatch]:
-    """Events taken out of bad lines, as the engine reads them, cut so that it can hold them."""
+    """Events taken out of bad lines, as the engine reads them, cut so that it can hold them; each must be light."""
     if found:
         yield from _cut(_inner_batch(found), np.array([len(one.parsed) for one in found], np.int32))
 
 
-def _light(one: Inner) -> Inner:
+def light(one: Inner) -> Inner:
+    """The event with so little to parse that the engine can hold it; `left_out` is LINE where that cannot be."""
     if not heavy(one.parsed):
         return one
-    light = lightened(one.parsed)
-    if light is None:
+    found = lightened(one.parsed)
+    if found is None:
         return replace(one, left_out=LINE)
-    return replace(one, parsed=light[0], left_out=BODY if light[1] else one.left_out)
+    return replace(one, parsed=found[0], left_out=BODY if found[1] else one.left_out)
 
 
 def _inner_batch(found: Sequence[Inner]) -> pa.RecordBatch:
-    """Events taken out of bad lines, none of them too heavy for the engine by itself."""
-    found = [_light(one) for one in found]
     told = [i.told for i in found]
     return pa.record_batch(
         [
@@ -157,11 +171,7 @@ def _inner_batch(found: Sequence[Inner]) -> pa.RecordBatch:
             pa.array([i.logged_ms for i in found], pa.int64()),
             pa.array([i.inside for i in found], pa.int8()),
             pa.array([i.left_out for i in found], pa.string()),
-            pa.array([_other(i, digest) for i, (_, digest) in zip(found, told, strict=True)], pa.string()),
+            pa.array([i.whole_sha256 for i in found], pa.string()),
         ],
         schema=SCHEMA,
     )
-
-
-def _other(one: Inner, digest: str) -> str | None:
-    return None if one.parsed == one.line and one.read_as is None else digest

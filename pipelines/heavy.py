@@ -1,8 +1,8 @@
-"""Lines with only what is read of them: those of so many JSON values that the engine could not hold them, and those
-that are damaged elsewhere.
+"""Lines with only what is read of them: those so long, or of so many JSON values, that the engine could not hold them,
+and those that are damaged elsewhere.
 
-The engine takes up to a kilobyte of memory for a value, however short, so bytes alone bound nothing. Pure;
-tests/pipelines/test_long_events.py holds the memory."""
+The engine takes up to a kilobyte of memory for a value, however short, and copies a line some thirty times, so both
+are bounded. Pure; tests/pipelines/test_long_events.py and tests/e2e/test_bounds.py hold the memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from pipelines.brackets import STRING, CutError, members
 from pipelines.events import EVENT
 
 MAX_VALUES = 100_000
-"""JSON values that the engine is handed at once, as a line or as a record batch. 2 MB of ordinary lines hold 60,000."""
+"""JSON values of a line that the engine is handed."""
+
+MAX_BYTES = 1_000_000
+"""Of a line that the engine is handed as it is."""
+READ_BYTES = 3_000_000
+"""Of what is read of a longer line. No API server takes a larger request."""
 
 SIGNS = ",[{"
 """What begins or parts JSON values."""
 
 BODY, LINE = "body", "line"
-"""What was not read of a line: its request body, or all of it."""
+"""What was not read of a line: its request body, or all of it; the engine is never handed the latter."""
 
 _BODY = "requestObject"
 _READ: dict[str, Any] = json.loads(EVENT) | dict.fromkeys(("kind", "items", "log", "message"))
@@ -38,21 +43,21 @@ def _signs(text: str) -> int:
 
 
 def heavy(line: bytes) -> bool:
-    """Does the line hold more than MAX_VALUES?"""
-    return len(line) > MAX_VALUES and values(line.decode("latin-1")) > MAX_VALUES
+    """Is the line longer than MAX_BYTES, or does it hold more than MAX_VALUES?"""
+    return len(line) > MAX_BYTES or (len(line) > MAX_VALUES and values(line.decode("latin-1")) > MAX_VALUES)
 
 
 def lightened(line: bytes, *, cut: bool = False) -> tuple[bytes, bool] | None:
     """A heavy line, one object, with only what is read of it; and whether its body had to go, too.
 
-    None if it is no single object, or holds too many values where they are read.
+    None if it is no single object, or holds too much where it is read.
 
     Args:
         cut: does the object end in the middle? What stands whole before its end comes back then.
     """
     for body in (True, False):
         found = pared(line, body=body, cut=cut)
-        if found is None or values(found[0].decode("latin-1")) <= MAX_VALUES:
+        if found is not None and values(found[0].decode("latin-1")) <= MAX_VALUES:
             return found
     return None
 
@@ -60,7 +65,7 @@ def lightened(line: bytes, *, cut: bool = False) -> tuple[bytes, bool] | None:
 def pared(line: bytes, *, body: bool, cut: bool = False) -> tuple[bytes, bool] | None:
     """A line, one object, with only what is read of it; and whether it lacks a body that it had.
 
-    None if it is no single object.
+    None if it is no single object, or if more than READ_BYTES of it are read.
 
     Args:
         body: does a request body stay?
@@ -68,27 +73,40 @@ def pared(line: bytes, *, body: bool, cut: bool = False) -> tuple[bytes, bool] |
     """
     text = line.decode("latin-1").strip(" \t\r\n")
     read = _READ if body else {key: within for key, within in _READ.items() if key != _BODY}
-    kept, lacks_body, end = _pared(text, read)
+    try:
+        kept, without_body, end = _pared(text, read)
+    except _TooLongError:
+        return None
     if (end == len(text)) is cut:
         return None
-    return ("{" + ",".join(kept) + "}").encode("latin-1"), lacks_body
+    return ("{" + ",".join(kept) + "}").encode("latin-1"), without_body
+
+
+class _TooLongError(Exception):
+    """More than READ_BYTES are read of a line."""
 
 
 def _pared(text: str, read: dict[str, Any]) -> tuple[list[str], bool, int]:
     """The members that are read, whether a body is among the others, and where the object ends; -1 if it does not."""
     kept: list[str] = []
-    lacks_body = False
+    without_body = False
+    room = READ_BYTES
     try:
         for key, start, value, end in members(text, 0):
             if not key and text[start] == "}":
-                return kept, lacks_body, end
-            if key in read:
-                kept.append(text[start:value] + _pared_within(text[value:end], read[key]))
-            else:
-                lacks_body = lacks_body or key == _BODY
+                return kept, without_body, end
+            if key not in read:
+                without_body = without_body or key == _BODY
+                continue
+            if not isinstance(read[key], dict) and end - start > room:
+                raise _TooLongError
+            kept.append(text[start:value] + _pared_within(text[value:end], read[key]))
+            room -= len(kept[-1])
+            if room < 0:
+                raise _TooLongError
     except CutError:
         pass
-    return kept, lacks_body, -1
+    return kept, without_body, -1
 
 
 def _pared_within(value: str, read: object) -> str:

@@ -29,7 +29,8 @@ class Lines:
     """Lines of one batch that are not blank: text, place in the object, length and hash without the terminator.
 
     `digests` holds HASH_BYTES for each line, one after the other; `wrapped` says which lines were taken out of others;
-    `left_out` has, by the number of a line, what was left out of it (or null), and its hash where text is missing."""
+    `left_out` has, by the number of a line, what was left out of it (or null), and its hash where text is missing; of
+    a line of which all was, the text is whole."""
 
     text: pa.StringArray
     pos: NDArray[np.int64]
@@ -42,6 +43,13 @@ class Lines:
 
     def __len__(self) -> int:
         return len(self.pos)
+
+    @property
+    def unread(self) -> NDArray[np.bool_]:
+        """Which lines the engine could not hold, whatever is left out of them."""
+        found = np.zeros(len(self), np.bool_)
+        found[[i for i, (what, _) in self.left_out.items() if what == LINE]] = True
+        return found
 
 
 def split(data: bytes) -> NDArray[np.int64]:

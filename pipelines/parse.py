@@ -7,7 +7,7 @@ tests/pipelines/test_parse.py keeps one claim per known damage."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
@@ -16,9 +16,8 @@ import pyarrow as pa
 
 from pipelines.body_facts import body_steps, facts, reads_body
 from pipelines.events import COLUMNS, DAY, EVENT, NAMES
-from pipelines.handed import Inner
-from pipelines.heavy import BODY, LINE
-from pipelines.salvage import BadLine, saved
+from pipelines.heavy import BODY
+from pipelines.salvage import BadLine
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -77,7 +76,7 @@ def reading(nights: Sequence[date] | None) -> str:
         nights: whose events are read; None reads all.
     """
     listed = "true" if nights is None else f"{DAY} IN ({', '.join(f'DATE {n.isoformat()!r}' for n in nights)})"
-    # a body of too many values is missed only where a fact would be read from it
+    # a body that is too large is missed only where a fact would be read from it
     missed = f"left_out = '{BODY}' AND ({reads_body()})"
     truncated, stage_ts = (next(c.sql for c in COLUMNS if c.name == name) for name in ("truncated", "stage_ts"))
     sql = {
@@ -87,10 +86,7 @@ def reading(nights: Sequence[date] | None) -> str:
     columns = ", ".join(f"{sql.get(c.name, c.archived)} AS {c.name}" for c in COLUMNS if not c.late)
     # what describes a bad line; null for the others
     bad = ", ".join(f"CASE WHEN NOT good THEN {name} END AS {name}" for name in BAD if name not in _OF_ALL)
-    relation = (
-        f"(SELECT *, CASE WHEN left_out = '{LINE}' THEN NULL WHEN json_valid(line) "
-        f"THEN json_transform(line, '{EVENT}') END AS e FROM lines)"
-    )
+    relation = f"(SELECT *, CASE WHEN json_valid(line) THEN json_transform(line, '{EVENT}') END AS e FROM lines)"
     for step in (
         f"e.auditID IS NOT NULL AS has_id, {stage_ts} AS stage_ts, stage_ts IS NOT NULL AS has_time",
         # valid JSON that starts with a brace is an object; asking its type would read the line once more
@@ -120,24 +116,14 @@ def bad_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[BadLine]:
             yield replace(found, line=found.line.rstrip(b"\r\n"))
 
 
-def refuse_or_save(
-    bad: BadLine,
-    save: Callable[[Iterable[Inner]], object],
-    refuse: Callable[[dict[str, object]], object],
-    source: str,
-) -> int:
-    """Hand on what a bad line holds, or its entry in quarantine; 1 comes back for a blank one, else 0."""
+def refused(bad: BadLine, source: str) -> dict[str, object] | None:
+    """The row of QUARANTINE of a line that holds no event; None for a blank one, which is no line read."""
     if not bad.line.strip():
-        return 1
-    inner = saved(bad)
-    if inner is None:
-        row = quarantined(source, bad.pos, bad.line, bad.reason)
-        if bad.whole_sha256 is not None:
-            row |= {"length": bad.line_bytes, "sha256": bad.whole_sha256}
-        refuse(row)
-    else:
-        save(inner)
-    return 0
+        return None
+    row = quarantined(source, bad.pos, bad.line, bad.reason)
+    if bad.whole_sha256 is not None:
+        row |= {"length": bad.line_bytes, "sha256": bad.whole_sha256}
+    return row
 
 
 def quarantined(source: str, offset: int, line: bytes, reason: str) -> dict[str, object]:

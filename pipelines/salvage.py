@@ -50,7 +50,7 @@ class BadLine:
 
     def _reason(self) -> str:
         if self.left_out == LINE and self.line.lstrip()[:1] == b"{":
-            return "more JSON values than are read, and not in a body"
+            return "more bytes or JSON values than are read, and not in a body"
         if not self.is_object:
             return "cut off by the sender" if self.line.rstrip().endswith(_MARK) else "not a JSON object"
         if b'"properties"' in self.line and b'"category"' in self.line:

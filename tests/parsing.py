@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from pipelines.handed import SCHEMA, Inner, inner_batches, record_batches
-from pipelines.lines import lines_of
-from pipelines.parse import QUARANTINE_SCHEMA, bad_lines, reading, refuse_or_save
+from pipelines.handed import SCHEMA, record_batches
+from pipelines.lines import lines_of, without
+from pipelines.parse import QUARANTINE_SCHEMA, bad_lines, reading, refused
+from pipelines.salvage import BadLine
 from pipelines.sources.base import Batch
 from pipelines.stages.choosing import settled
+from pipelines.within import events_within, unread_of
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,22 @@ def parse(engine: duckdb.DuckDBPyConnection, batch: Batch) -> Parsed:
         engine: a connection whose TimeZone is UTC; nothing stays in it.
     """
     found = lines_of(batch)
-    blank = found.blank
     rows: list[pa.Table] = []
-    refused: list[dict[str, object]] = []
-    waiting = list(record_batches(found, 0, batch.raw))
+    ended: list[dict[str, object] | None] = []
+
+    def within(bad: Iterable[BadLine]) -> list[pa.RecordBatch]:
+        return list(events_within(bad, list, lambda one: ended.append(refused(one, batch.source))))
+
+    waiting = within(unread_of(0, found, batch.raw))
+    waiting += record_batches(without(found, found.unread), 0, batch.raw)
     while waiting or not rows:
         read = _read(engine, waiting)
         rows.append(read.filter(read["night"].is_valid()))
-        inner: list[Inner] = []
-        for bad in bad_lines(read.filter(read["night"].is_null()).to_batches()):
-            blank += refuse_or_save(bad, inner.extend, refused.append, batch.source)
-        waiting = list(inner_batches(inner))
+        waiting = within(bad_lines(read.filter(read["night"].is_null()).to_batches()))
+    entries = [row for row in ended if row is not None]
+    blank = found.blank + len(ended) - len(entries)
     whole = pa.concat_tables(rows).sort_by("pos")
-    quarantine = pa.Table.from_pylist(sorted(refused, key=_place), QUARANTINE_SCHEMA)
+    quarantine = pa.Table.from_pylist(sorted(entries, key=_place), QUARANTINE_SCHEMA)
     return Parsed(_settled(engine, whole), quarantine, blank)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,8 +13,14 @@ from pipelines.commits import Input
 from pipelines.handed import Inner, record_batches
 from pipelines.known import NO_NIGHT, Known
 from pipelines.lines import HASH_BYTES, Lines, lines_of, without
+from pipelines.salvage import BadLine
 from pipelines.sources.base import Batch, LongLine, SourceObject
+from pipelines.within import unread_of
 
+Ordinary = Callable[[int, Lines, bool], Lines]
+"""Takes what it can read without the engine; called with an object's index, lines, and whether they are raw."""
+Within = Callable[[Iterable[BadLine]], Iterator[pa.RecordBatch]]
+"""What is read in place of lines that the engine could not hold."""
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of the stage that is done (0 to 1)."""
 
@@ -44,33 +50,38 @@ class Feed:
     objects: Sequence[SourceObject]
     known: Known
     progress: Progress
-    ordinary: Callable[[int, Lines, bool], Lines] = field(default=lambda _index, lines, _raw: lines)
-    """Takes what it can read without the engine; called with an object's index, lines, and whether they are raw."""
     inputs: list[Input] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     again: list[NDArray[np.int64]] = field(default_factory=list)
     long: list[LongLine] = field(default_factory=list)
     failed: BaseException | None = None
 
-    def batches(self) -> Generator[pa.RecordBatch]:
-        """Lines of all objects, in order, for the engine (lines.SCHEMA); `source` is an object's index.
+    def batches(self, ordinary: Ordinary, within: Within) -> Generator[pa.RecordBatch]:
+        """Lines of all objects, in order, for the engine (handed.SCHEMA); `source` is an object's index.
 
         What fails stands in `failed`, too: the engine wraps it in an error of its own.
         """
         try:
-            yield from self._batches()
+            yield from self._batches(ordinary, within)
         except BaseException as error:
             self.failed = error
             raise
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self, ordinary: Ordinary, within: Within) -> Iterator[pa.RecordBatch]:
         total, done = sum(one.size for one in self.objects) or 1, 0
         for index, one in enumerate(self.objects):
             self.ended.append(Ended())
             self.again.append(np.zeros(len(self.known.nights), np.int64))
             with one.open() as stream:
                 for found in stream.batches():
-                    yield from self._lines(index, found)
+                    if isinstance(found, LongLine):
+                        self.ended[index].read += 1
+                        self.long.append(found)
+                    else:
+                        lines = self._lines(index, found)
+                        yield from within(unread_of(index, lines, found.raw))
+                        lines = without(lines, lines.unread)
+                        yield from record_batches(ordinary(index, lines, found.raw), index, found.raw)
                     self.progress(f"read {one.name}", (done + min(stream.stored_bytes, one.size)) / total)
                 self.inputs.append(Input(one.name, stream.sha256, stream.stored_bytes))
             done += one.size
@@ -92,12 +103,9 @@ class Feed:
         self.ended[index].read += len(nights)
         self.ended[index].duplicate += len(nights)
 
-    def _lines(self, index: int, found: Batch | LongLine) -> Iterator[pa.RecordBatch]:
+    def _lines(self, index: int, found: Batch) -> Lines:
+        """The lines that are not archived yet."""
         ended = self.ended[index]
-        if isinstance(found, LongLine):
-            ended.read += 1
-            self.long.append(found)
-            return
         lines = lines_of(found)
         ended.blank += lines.blank
         ended.skipped += found.skipped
@@ -106,4 +114,4 @@ class Feed:
             met = nights != NO_NIGHT
             self._met(index, nights[met])
             lines = without(lines, met)
-        yield from record_batches(self.ordinary(index, lines, found.raw), index, found.raw)
+        return lines

@@ -14,9 +14,37 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.parse import QUARANTINE_SCHEMA
 from pipelines.stages.parts import read_parts
 
 _BATCH_ROWS = 8192
+_HELD_ROWS = 10_000
+
+
+class Refusing:
+    """Writes bad lines to a file, from birth to the end of its block."""
+
+    def __init__(self, file: Path) -> None:
+        self._writer = pq.ParquetWriter(file, QUARANTINE_SCHEMA)
+        self._held: list[dict[str, object]] = []
+
+    def __enter__(self) -> Refusing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
+        self._writer.close()
+
+    def add(self, row: dict[str, object]) -> None:
+        """Take one row of parse.QUARANTINE_SCHEMA."""
+        self._held.append(row)
+        if len(self._held) >= _HELD_ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        if self._held:
+            self._writer.write_table(pa.Table.from_pylist(self._held, QUARANTINE_SCHEMA))
+            self._held = []
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ On disk, so that memory stays bounded."""
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -19,16 +18,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.handed import SCHEMA, Inner, inner_batches
-from pipelines.parse import BAD, QUARANTINE_SCHEMA, bad_lines, quarantined, reading, refuse_or_save
+from pipelines.engine import alone
+from pipelines.handed import SCHEMA
+from pipelines.parse import BAD, bad_lines, quarantined, reading, refused
+from pipelines.salvage import BadLine
+from pipelines.sources.base import LongLine
+from pipelines.stages.aside import Aside
 from pipelines.stages.choosing import Choosing
 from pipelines.stages.ordinary import Ordinary
 from pipelines.stages.parts import quoted, read_parts
-from pipelines.stages.reading import Ended, Feed
-from pipelines.stages.refused import Refused
+from pipelines.stages.reading import Ended, Feed, Within
+from pipelines.stages.refused import Refused, Refusing
+from pipelines.within import events_within
 
-_INNER_LINES, _INNER_BYTES = 1000, 16_000_000
-_REFUSED_ROWS = 10_000
+_GROUP_ROWS, _GROUP_BYTES = 30_000, 16_000_000
+"""Of rows on their way to the disk, and back: a bad line stands there whole."""
 
 
 def _bad_rows(rows: Path) -> Iterator[pa.RecordBatch]:
@@ -77,8 +81,31 @@ class Staging:
             AuditForestError: what a source object raises.
         """
         ordinary = Ordinary(self.folder / "ordinary.parquet", self.nights)
-        self.feed.ordinary = ordinary.take
-        batches = self.feed.batches()
+        with Refusing(self.refused.file) as refusing:
+
+            def refuse(bad: BadLine) -> None:
+                row = refused(bad, self.feed.objects[bad.source].name)
+                if row is None:
+                    self.feed.ended[bad.source].blank += 1
+                else:
+                    refusing.add(row)
+
+            def within(bad: Iterable[BadLine]) -> Iterator[pa.RecordBatch]:
+                return events_within(bad, self.feed.unknown, refuse)
+
+            self._read_feed(ordinary, within)
+            self._files = ordinary.close()
+            for line in self.feed.long:
+                refusing.add(_long(line))
+            for rows in self._rounds:
+                if self._has_bad(rows):
+                    self._parse(within(bad_lines(_bad_rows(rows))))
+        self._count(ordinary)
+        # what the reading has left is room for the sort
+        pa.default_memory_pool().release_unused()
+
+    def _read_feed(self, ordinary: Ordinary, within: Within) -> None:
+        batches = self.feed.batches(ordinary.take, within)
         try:
             self._parse(batches)
         except Exception:
@@ -89,65 +116,32 @@ class Staging:
             # a thread of the engine may still be in it
             with suppress(ValueError):
                 batches.close()
-        self._files = ordinary.close()
-        with pq.ParquetWriter(self.refused.file, QUARANTINE_SCHEMA) as refused:
-            self._refuse(refused, [self._long(line) for line in self.feed.long])
-            while self._has_bad():
-                self._parse(self._inner(self._rounds[-1], refused))
-        self._count(ordinary)
-        # what the reading has left is room for the sort
-        pa.default_memory_pool().release_unused()
 
     def _parse(self, lines: Iterator[pa.RecordBatch]) -> None:
+        aside = Aside(self.folder / "aside.arrow")
+        self._copy(aside.others(lines))
+        if aside:
+            with alone(self.engine):
+                self._copy(aside.taken())
+
+    def _copy(self, lines: Iterator[pa.RecordBatch]) -> None:
         path = self.folder / f"rows-{len(self._rounds)}.parquet"
         self.engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, lines))
         try:
             self.engine.execute(
-                f"COPY ({reading(self.nights)}) TO {quoted(path)} "
-                "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 30000)"
+                f"COPY ({reading(self.nights)}) TO {quoted(path)} (FORMAT parquet, COMPRESSION snappy, "
+                f"ROW_GROUP_SIZE {_GROUP_ROWS}, ROW_GROUP_SIZE_BYTES {_GROUP_BYTES})"
             )
         finally:
             self.engine.unregister("lines")
+        # more may come while these are looked through
         self._rounds.append(path)
 
-    def _has_bad(self) -> bool:
-        last = read_parts(self._rounds[-1:])
-        found: int = self.engine.execute(f"SELECT count(*) FROM {last} WHERE night IS NULL").fetchall()[0][0]
+    def _has_bad(self, rows: Path) -> bool:
+        found: int = self.engine.execute(f"SELECT count(*) FROM {read_parts([rows])} WHERE night IS NULL").fetchall()[
+            0
+        ][0]
         return found > 0
-
-    def _inner(self, rows: Path, refused: pq.ParquetWriter) -> Iterator[pa.RecordBatch]:
-        """Events inside bad lines; bad lines that hold none are refused."""
-        inner: list[Inner] = []
-        held = 0
-        entries: list[dict[str, object]] = []
-        for line in bad_lines(_bad_rows(rows)):
-            ended, found = self.feed.ended[line.source], list[Iterable[Inner]]()
-            ended.blank += refuse_or_save(line, found.append, entries.append, self.feed.objects[line.source].name)
-            for one in itertools.chain.from_iterable(found):
-                inner.append(one)
-                held += len(one.line) + len(one.parsed)
-                if len(inner) >= _INNER_LINES or held > _INNER_BYTES:
-                    yield from self._unknown(inner)
-                    inner.clear()
-                    held = 0
-            if len(entries) >= _REFUSED_ROWS:
-                self._refuse(refused, entries)
-                entries = []
-        self._refuse(refused, entries)
-        yield from self._unknown(inner)
-
-    def _unknown(self, inner: Sequence[Inner]) -> Iterator[pa.RecordBatch]:
-        fresh = self.feed.unknown(inner)
-        if fresh:
-            yield from inner_batches(fresh)
-
-    def _long(self, line: Any) -> dict[str, object]:
-        row = quarantined(line.source, line.offset, line.start, "longer than a line may be")
-        return row | {"length": line.length, "sha256": line.sha256}
-
-    def _refuse(self, refused: pq.ParquetWriter, entries: list[dict[str, object]]) -> None:
-        if entries:
-            refused.write_table(pa.Table.from_pylist(entries, QUARANTINE_SCHEMA))
 
     def _count(self, ordinary: Ordinary) -> None:
         """How the lines of each object ended that are not archived, and which nights there are."""
@@ -179,3 +173,8 @@ class Staging:
     def present(self, night: date) -> bool:
         """Did any source object hold an event of the night?"""
         return any(n == night for _, n in self.staged) or bool(self.again(night).any())
+
+
+def _long(line: LongLine) -> dict[str, object]:
+    row = quarantined(line.source, line.offset, line.start, "longer than a line may be")
+    return row | {"length": line.length, "sha256": line.sha256}

@@ -6,25 +6,29 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from builders import event, line
+from builders import NIGHT, event, line
 from hypothesis import given
 from hypothesis import strategies as st
 from parsing import parse
 
+from pipelines.archive import EVENTS, QUARANTINE, Archive
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.parse import masked
 from pipelines.sources import stored
 from pipelines.sources.base import Batch, LongLine
-from pipelines.sources.files import SourceFile
+from pipelines.sources.files import SourceFile, select
+from pipelines.stages.export import export
+from pipelines.store import LocalStore
 
 GOOD = [event(audit_id=f"good-{i}") for i in range(50)]
 BEFORE = b"".join(line(e) for e in GOOD[:25])
@@ -207,6 +211,51 @@ def test_a_damaged_line_ends_where_it_must_and_costs_no_other(read: Read, name: 
     kept = [r for r in ended.rows if not r["audit_id"].startswith("good-")]
     expected = [damage.ends] * damage.rows if isinstance(damage.ends, dict) else []
     assert [{c: r[c] for c in e} for r, e in zip(kept, expected, strict=True)] == expected
+
+
+def own(name: str) -> bytes:
+    """The damage with an audit id of its own, as long as the other: of equal events one would be archived."""
+    found, number = EVERY[name].raw, b"%03d" % list(EVERY).index(name)
+    for quote in (b'"', rb"\""):
+        before = b"auditID%b:%b" % (quote, quote)
+        found = found.replace(before + b"bad", before + number)
+    return found
+
+
+def own_ends(name: str) -> dict[str, Any]:
+    """What its row must hold, by column."""
+    found = EVERY[name].ends
+    assert isinstance(found, dict)
+    return found | {"audit_id": f"{list(EVERY).index(name):03d}"}
+
+
+def test_a_night_of_all_damages_is_archived_as_it_ships(tmp_path: Path) -> None:
+    # a byte order mark is one only at the start, and only the last line may lack its end
+    order = sorted(EVERY, key=lambda name: (name != "bom_first", not EVERY[name].raw.endswith(b"\n")))
+    data, refused = b"", []
+    for name, good in zip(order, GOOD * 2, strict=False):
+        if EVERY[name].ends == "quarantine":
+            refused.append(entry(len(data), replace(EVERY[name], raw=own(name))))
+        data += own(name) + (line(good) if own(name).endswith(b"\n") else b"\n" + line(good))
+    (tmp_path / "audit.log").write_bytes(data)
+    archive, night = Archive(LocalStore(tmp_path / "archive"), "prod"), date.fromisoformat(NIGHT)
+    with engine(ParseConfig()) as made:
+        done = export(archive, made, select(str(tmp_path / "audit.log")), [night], (), lambda *_: None)
+
+    tables = {}
+    for table in (EVENTS, QUARANTINE):
+        with archive.files(archive.newest(table, night)) as parts:
+            tables[table] = [row for part in parts for row in pq.read_table(part, partitioning=None).to_pylist()]
+    assert [without_head(row) for row in tables[QUARANTINE]] == refused
+    rows = {row["audit_id"]: row for row in tables[EVENTS]}
+    assert len(rows) == len(tables[EVENTS])
+    assert {name for name in rows if name.startswith("good-")} == {e["auditID"] for e in GOOD}
+    kept = [own_ends(name) for name in order if isinstance(EVERY[name].ends, dict)]
+    assert [{column: rows[e["audit_id"]][column] for column in e} for e in kept] == kept
+    ended = done.ended["audit.log"]
+    assert (ended.archived, ended.quarantined) == (len(kept) + len(GOOD), len(refused))
+    again = len(order) - len(GOOD) + sum(EVERY[name].rows - 1 for name in order)
+    assert (ended.duplicate, ended.blank) == (again, sum(d.ends == "blank" for d in EVERY.values()))
 
 
 def test_the_table_holds_the_34_known_damages() -> None:

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipelines.config import ParseConfig
-from pipelines.engine import at_rest, engine, modest
+from pipelines.engine import alone, at_rest, engine, modest
 
 _RESTED = """
 from pathlib import Path
@@ -59,3 +59,27 @@ def test_an_engine_at_rest_keeps_what_it_still_needs() -> None:
         assert made.execute("SELECT count(*), max(i) FROM kept").fetchall() == [(3_000_000, 2_999_999)]
         made.execute("SELECT count(DISTINCT h) FROM kept")
         assert _limit(made) == before
+
+
+@pytest.mark.parametrize(
+    ("limit", "asked", "reading", "otherwise"),
+    [("1GB", 64, 4, 9), ("1GB", 2, 2, 2), ("100MB", 8, 1, 1), ("8GB", 64, 67, 64)],
+)
+def test_no_more_threads_run_than_the_memory_holds(limit: str, asked: int, reading: int, otherwise: int) -> None:
+    def threads() -> int:
+        found: int = made.execute("SELECT current_setting('threads')").fetchall()[0][0]
+        return found
+
+    with engine(ParseConfig(memory_limit=limit, threads=asked)) as made:
+        assert threads() == otherwise
+        with modest(made):
+            assert threads() == min(asked, reading)
+            with alone(made):
+                assert threads() == 1
+            assert threads() == min(asked, reading)
+        assert threads() == otherwise
+
+
+def test_a_slow_query_draws_nothing_on_the_screen() -> None:
+    with engine(ParseConfig()) as made:
+        assert made.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]

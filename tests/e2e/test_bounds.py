@@ -1,0 +1,110 @@
+"""Memory of an export as it ships: on machines of many cores, and whatever the length of lines.
+
+A small part of the matrix is tested; BOUNDS=all tests all of it, in about half an hour."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import pytest
+from builders import NIGHT, event, line
+from e2e.job import auditforest, process, records
+from e2e.world import CLUSTER
+
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+MB = 1_000_000
+MOST_BYTES = 1000 * MB
+
+
+def pod(size: int, nth: int) -> bytes:
+    body = {"spec": {"hostPID": True}, "note": "x" * size}
+    return line(event(audit_id=f"pod-{nth}", verb="create", resource="pods", body=body))
+
+
+def configmap(size: int, nth: int) -> bytes:
+    body = {"data": {"key": "x" * size}}
+    return line(event(audit_id=f"map-{nth}", verb="create", resource="configmaps", body=body))
+
+
+def no_event(size: int, nth: int) -> bytes:
+    return line({"n": nth, "secret": "x" * size})
+
+
+def text(size: int, nth: int) -> bytes:
+    return b"%d %b\n" % (nth, b"x" * size)
+
+
+def wrapped(size: int, nth: int) -> bytes:
+    return line({"log": pod(size, nth).decode()})
+
+
+def listed(size: int, nth: int) -> bytes:
+    return b"[" + b",".join(pod(size // 10, 10 * nth + k).rstrip() for k in range(10)) + b"]\n"
+
+
+EVENTS: Mapping[Callable[[int, int], bytes], int] = {pod: 1, configmap: 1, no_event: 0, text: 0, wrapped: 1, listed: 10}
+"""Kinds of line, and how many events one holds."""
+FEW = [
+    (pod, 10_000, 6000, 8),
+    (pod, MB, 40, 16),
+    (pod, 2_900_000, 8, 8),
+    (pod, 8 * MB, 1, 1),
+    (configmap, 20 * MB, 3, 8),
+    (no_event, 900_000, 150, 8),
+    (no_event, 20 * MB, 6, 8),
+    (text, 20 * MB, 6, 8),
+    (wrapped, 8 * MB, 2, 8),
+    (listed, 20 * MB, 1, 8),
+]
+"""Kind, bytes, lines, threads."""
+ALL = [*itertools.product(EVENTS, (MB, 8 * MB, 20 * MB, 60 * MB), (1, 30), (1, 8))]
+CASES = ALL if os.environ.get("BOUNDS") == "all" else FEW
+
+
+def exported(
+    source: Path, archive: Path, *nights: str, run: Callable[..., object] = process, **environment: str
+) -> int:
+    """Export these nights; the peak of memory comes back."""
+    asked = ("--cluster", CLUSTER, "--source", source, "--archive", archive, "--from", nights[0], "--to", nights[-1])
+    ended = run("export", *asked, **environment)
+    assert ended.code == 0, ended.err  # type: ignore[attr-defined]
+    return int(records(archive)[-1]["peak_memory_bytes"])
+
+
+def written(path: Path, lines: Iterable[bytes]) -> Path:
+    with path.open("wb") as file:
+        file.writelines(lines)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "count", "threads"), CASES, ids=[f"{k.__name__}-{s // 1000}KB-{n}-{t}" for k, s, n, t in CASES]
+)
+def test_lines_however_long_are_archived_or_filed_in_bounded_memory(
+    tmp_path: Path, kind: Callable[[int, int], bytes], size: int, count: int, threads: int
+) -> None:
+    long = (kind(size, nth) for nth in range(count))
+    good = (line(event(audit_id=name)) for name in ("first", "last"))
+    source = written(tmp_path / "audit.log", itertools.chain([next(good)], long, good))
+    options = {"AUDITFOREST_PARSE__THREADS": str(threads), "AUDITFOREST_EXPORT__QUARANTINED_PERCENT": "100"}
+    record = exported(process, source, tmp_path / "archive", NIGHT, **options)
+    counts = record["export"]["counts"]
+    bad = 0 if EVENTS[kind] else count
+    assert (counts["archived"], counts["quarantined"]) == (2 + count * EVENTS[kind], bad)
+    assert record["peak_memory_bytes"] < MOST_BYTES
+
+
+def test_parts_are_the_same_bytes_on_machines_of_few_and_of_many_cores(tmp_path: Path) -> None:
+    found = []
+    for threads in (1, 8, 64):
+        root = tmp_path / str(threads)
+        options = {"AUDITFOREST_PARSE__THREADS": str(threads)}
+        exported(auditforest, SAMPLE, root, "2026-09-08", "2026-09-15", **options)
+        commits = sorted((root / "events").glob("*/*/_commit-*.json"))
+        found.append([part["sha256"] for path in commits for part in json.loads(path.read_bytes())["parts"]])
+    assert len(found[0]) == 8
+    assert found[0] == found[1] == found[2]
