@@ -129,4 +129,4 @@ def test_users_by_the_hundred_thousand_take_no_memory_of_the_sort() -> None:
         found.add(batch)
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert kept < 2_000_000
+    assert kept < 500_000
