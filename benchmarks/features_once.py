@@ -18,10 +18,10 @@ from pathlib import Path
 
 from benchmarks.corpus import NIGHT
 from benchmarks.ingest_once import Cost
-from benchmarks.timing import peak
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
 from pipelines.commits import folder
 from pipelines.config import ParseConfig
+from pipelines.peak import peak_bytes
 from pipelines.store import open_store
 
 MEMORY_LIMIT = "1GB"
@@ -114,7 +114,7 @@ def main() -> None:
         import_module(module)
     wall, cpu = time.perf_counter(), time.process_time()
     rows = run(Path(archive), cluster, int(length), Path(target))
-    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak(), rows))))
+    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak_bytes(), rows))))
 
 
 if __name__ == "__main__":

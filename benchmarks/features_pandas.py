@@ -161,7 +161,7 @@ def marks(r: pd.DataFrame) -> dict[str, Series]:
     return {name: mark.fillna(False) for name, mark in found.items()}
 
 
-_BOUNDED = ("forbidden", "not_found", "other_errors")
+_BOUNDED = ("self_reviews", "forbidden", "not_found", "other_errors")
 _NOT_COUNTED = ("denied", "asks_secrets", "workload_writes", "sensitive", *_BOUNDED)
 
 

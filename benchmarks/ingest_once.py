@@ -17,10 +17,10 @@ from pathlib import Path
 
 from benchmarks import row_loop
 from benchmarks.corpus import NIGHT
-from benchmarks.timing import peak
 from pipelines.archive import Archive
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
+from pipelines.peak import peak_bytes
 from pipelines.sources.files import select
 from pipelines.stages.export import export
 from pipelines.store import open_store
@@ -80,7 +80,7 @@ def main() -> None:
     kind, source, target = sys.argv[1:]
     wall, cpu = time.perf_counter(), time.process_time()
     rows = KINDS[kind](Path(source), Path(target))
-    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak(), rows))))
+    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak_bytes(), rows))))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks.forest_data import COUNTS, draw
 from benchmarks.markdown import number, table
-from benchmarks.timing import peak
 from models import RandomCutForest
+from pipelines.peak import peak_bytes
 
 TREES = 100
 SIZES = ((100_000, 24), (100_000, 64))
@@ -42,11 +42,11 @@ def main() -> None:
     warm.codisp(few)
     warm.attribute(few)
     x = draw(COUNTS, n_rows, n_columns)
-    before = peak()
+    before = peak_bytes()
     forest = RandomCutForest(TREES, random_state=0)
     for call, most in _STEPS:
         getattr(forest, call)(x[:most])
-        print(peak() - before)
+        print(peak_bytes() - before)
 
 
 if __name__ == "__main__":

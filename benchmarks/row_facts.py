@@ -13,7 +13,7 @@ import orjson
 
 from benchmarks.row_uris import redacted_path
 from features.predicates import WORKLOADS
-from pipelines.body_facts import ADDRESS, IMAGE, MAX_LIST, MAX_TEXT
+from pipelines.body_facts import ADDRESS, EVERYBODY, IMAGE, MAX_LIST, MAX_TEXT
 
 _ADDRESS, _IMAGE = re.compile(ADDRESS), re.compile(IMAGE)
 _IDENTITY = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:role|user|root)[A-Za-z0-9_+=,.@/-]*")
@@ -41,11 +41,11 @@ def facts(event: dict[str, Any]) -> dict[str, Any] | None:
     elif write and rbac and resource in ("roles", "clusterroles"):
         found = _role(_objects(body))
     elif write and rbac and resource in ("rolebindings", "clusterrolebindings"):
-        found = _binding(_objects(body))
+        found = _binding(_objects(body), event.get("user") or {})
     elif verb == "create" and resource in _REVIEWS:
         found = {"asked_permission": _asked(next(iter(_objects(body)), {}))}
     elif write and resource in _WEBHOOKS:
-        found = {"webhook_targets": _texts(_targets(_objects(body)))}
+        found = {"webhook_targets": _texts(_targets(_objects(body))), "webhook_outside": _outside(_objects(body))}
     elif verb == "create" and resource == "serviceaccounts" and sub == "token":
         seconds = _at(next(iter(_objects(body)), {}), "spec", "expirationSeconds")
         found = {"token_expiration_s": None if seconds is None else int(seconds)}
@@ -109,8 +109,17 @@ def _workload(bodies: list[Any]) -> dict[str, Any]:
         "host_network": any(pod.get("hostNetwork") is True for pod in pods),
         "host_ipc": any(pod.get("hostIPC") is True for pod in pods),
         "host_path": any(isinstance(_at(v, "hostPath"), dict) for v in volumes),
+        "owner": _owner(bodies),
         "images": _texts(i[1] for c in containers if (i := _IMAGE.match(_text(_at(c, "image")) or ""))),
     }
+
+
+def _owner(bodies: list[Any]) -> str | None:
+    for owner in (o for body in bodies for o in _entries(body, "metadata", "ownerReferences")):
+        if _at(owner, "controller") is True:
+            kind, name = _text(_at(owner, "kind")), _text(_at(owner, "name"))
+            return None if kind is None or name is None else f"{kind.lower()}s/{name}"[:MAX_TEXT]
+    return None
 
 
 def _role(bodies: list[Any]) -> dict[str, Any]:
@@ -127,16 +136,28 @@ def _role(bodies: list[Any]) -> dict[str, Any]:
     }
 
 
-def _binding(bodies: list[Any]) -> dict[str, Any]:
+def _binding(bodies: list[Any], user: dict[str, Any]) -> dict[str, Any]:
     roles = [[_text(_at(b, "roleRef", name)) for b in bodies if _at(b, "roleRef", name)] for name in ("kind", "name")]
-    subjects = (s for body in bodies for s in _entries(body, "subjects"))
+    subjects = [
+        _joined("/", _text(_at(s, "kind")), _text(_at(s, "namespace")) or None, _text(_at(s, "name")))
+        for body in bodies
+        for s in _entries(body, "subjects")
+    ]
     return {
         "binding_role": _joined("/", *(found[0] if found else None for found in roles))[:MAX_TEXT],
-        "binding_subjects": _texts(
-            _joined("/", _text(_at(s, "kind")), _text(_at(s, "namespace")) or None, _text(_at(s, "name")))
-            for s in subjects
-        ),
+        "binding_subjects": _texts(subjects),
+        "binds_self": not set(subjects).isdisjoint(_writer(user)),
+        "binds_everybody": not set(subjects).isdisjoint(EVERYBODY),
     }
+
+
+def _writer(user: dict[str, Any]) -> Iterator[str]:
+    """Whom a binding would name to name its writer."""
+    name, account = user.get("username") or "", "system:serviceaccount:"
+    yield f"User/{name}"
+    if name.startswith(account):
+        yield f"ServiceAccount/{name.removeprefix(account).replace(':', '/')}"
+    yield from (f"Group/{group}" for group in user.get("groups") or ())
 
 
 def _asked(body: Any) -> str:
@@ -158,3 +179,8 @@ def _targets(bodies: list[Any]) -> Iterator[str]:
             yield found[1] + found[2] if found else ""
         if isinstance(service, dict):
             yield _joined("/", "service", _text(service.get("namespace")), _text(service.get("name")))
+
+
+def _outside(bodies: list[Any]) -> bool:
+    urls = (_at(hook, "clientConfig", "url") for body in bodies for hook in _entries(body, "webhooks"))
+    return any(url for url in urls)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import gc
 import os
 import platform
-import re
 import statistics
 import time
 from collections.abc import Callable, Container, Mapping
@@ -52,13 +51,6 @@ def interleaved(tasks: Mapping[str, Callable[[], Any]], rounds: int, once: Conta
         )
         for name, of in runs.items()
     }
-
-
-def peak() -> int:
-    """Bytes at the peak of this process's memory."""
-    # ru_maxrss would not do: across an exec Linux carries over the peak of the process that started this one
-    status = Path("/proc/self/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
 
 
 def cores() -> int:

@@ -98,13 +98,14 @@ _OWNER = (
     "[lower(json_extract_string(o, '$.kind')) || 's/' || json_extract_string(o, '$.name') "
     "for o in json_extract(body, '$[*].metadata.ownerReferences[*]') if json_extract(o, '$.controller') = 'true'][1]"
 )
-_EVERYBODY = (
+EVERYBODY = (
     "Group/system:masters",
     "Group/system:authenticated",
     "Group/system:unauthenticated",
     "Group/system:serviceaccounts",
     "User/system:anonymous",
 )
+"""Subjects by which a binding grants to all, or to those who may do all."""
 
 _ASKED = "'$[0].spec.resourceAttributes.{}'"
 
@@ -224,7 +225,7 @@ FACTS: tuple[BodyFact, ...] = (
         "BOOLEAN",
         "A binding names everybody, the unauthenticated, or system:masters.",
         _BINDING,
-        f"list_has_any({_SUBJECTS}, [{listed(_EVERYBODY)}])",
+        f"list_has_any({_SUBJECTS}, [{listed(EVERYBODY)}])",
     ),
     BodyFact(
         "rule_wildcard",

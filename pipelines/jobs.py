@@ -4,7 +4,6 @@ tests/e2e/test_clusters.py runs several of which one fails."""
 
 from __future__ import annotations
 
-import resource
 import secrets
 import sys
 import traceback
@@ -27,6 +26,7 @@ from pipelines.config_load import load
 from pipelines.endings import explained, interrupted, waiting_told
 from pipelines.engine import engine
 from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, RetryError, worst
+from pipelines.peak import peak_bytes
 from pipelines.progress import Progress, complain, shown, silenced, told
 from pipelines.report.text import visible
 from pipelines.runs import Run
@@ -229,5 +229,4 @@ def _recorded(run: Run, store: ObjectStore) -> Iterator[None]:
 
 
 def _leave_record(run: Run, store: ObjectStore, code: int, error: str | None) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    run.write(store, run.body(datetime.now(UTC), int(code), error, peak))
+    run.write(store, run.body(datetime.now(UTC), int(code), error, peak_bytes()))

@@ -31,7 +31,8 @@ _STAGED = re.compile(rb'"stageTimestamp":"([^"]+)"')
 RBAC = "rbac.authorization.k8s.io"
 WRITE: dict[str, Any] = {"verb": "update", "level": "Request"}
 RARE: list[dict[str, Any]] = [
-    WRITE | {"body": {"spec": {"hostPID": True, "containers": [{"image": "u:p@b"}, {"image": "a"}]}}},
+    WRITE | {"body": {"metadata": {"ownerReferences": [{"kind": "Job", "name": "j", "controller": True}]},
+                      "spec": {"hostPID": True, "containers": [{"image": "u:p@b"}, {"image": "a"}]}}},
     WRITE | {"verb": "patch", "body": [{"op": "add", "path": "/spec/volumes/-", "value": {"hostPath": {"path": "/"}}}]},
     WRITE | {"resource": "configmaps", "namespace": "kube-system", "name": "aws-auth",
              "body": {"data": {"mapRoles": "- rolearn: arn:aws:iam::123456789012:role/Admin"}}},

@@ -67,6 +67,8 @@ def _past_path(p: int, end: int) -> int:
             word = p + 7 if p + 6 < end and byte(p + 6) == _SLASH else p + 6
             p = word
             while p < end and is_letter(byte(p)):
+                if _is_token(p, end):
+                    return -1
                 p += 1
             return end if p == end and p - word <= _LONGEST_WORD else -1
         p += 1

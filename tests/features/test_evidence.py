@@ -41,7 +41,8 @@ def test_whoever_has_a_count_has_requests_to_show(busy_night, shown, f):
     have = {name for name, day in busy_night.days.items() if day[f.name]}
     assert have
     assert set(shown[f.name][0]) >= have
-    assert f.new is not None or set(shown[f.name][0]) == have
+    # one request has no gap, although it stands among those that gaps are told by
+    assert f.new is not None or f.name in ("gaps_s", "gap_squares_s") or set(shown[f.name][0]) == have
 
 
 @CASES

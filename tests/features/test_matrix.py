@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from features.catalogue import FOREST, FOREST_NAMES, GROUP_SIZES, NAMES, WEIGHTS
-from features.history import Surprises, surprises
+from features.history import Reference, Surprises, surprises
 from features.matrix import SUFFIXES, counts_of, rows_of, weighted, with_surprises
 
 
@@ -22,7 +22,8 @@ def days(night, busy):
 def judged(days):
     shape = (days.num_rows, len(FOREST_NAMES))
     parts = np.random.default_rng(7).exponential(size=(5, *shape))
-    return Surprises(*parts, nights=np.zeros(days.num_rows, dtype=np.int64))
+    calm = Reference(np.ones(shape), np.ones(shape))
+    return Surprises(*parts, np.zeros(days.num_rows, dtype=np.int64), (calm, calm, calm))
 
 
 def test_a_column_is_compressed_surprise_times_weight_over_the_root_of_the_group():

@@ -430,7 +430,7 @@ def test_an_access_review_says_what_was_asked(facts: Facts, spec: dict[str, Any]
 
 
 def test_a_body_of_thousands_fills_a_list_up_to_its_limit(facts: Facts) -> None:
-    found = facts(pod(containers=[{"image": f"{i:05}" + "x" * 1000} for i in range(3000)]), **POD)["images"]
+    found = facts(pod(containers=[{"image": f"{i:05}" + "x" * 600} for i in range(3000)]), **POD)["images"]
     assert len(found) == MAX_LIST
     assert {len(image) for image in found} == {MAX_TEXT}
 
