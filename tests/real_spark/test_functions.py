@@ -68,6 +68,7 @@ OF_A_ROW = (
     "lpad(CAST(hour(ts) AS VARCHAR), 2, '0')",
     "date_trunc('minute', ts)",
     "date_trunc('hour', ts)",
+    "date_diff('second', date_trunc('hour', ts), date_trunc('second', ts))",
     "CASE WHEN n > m THEN 'x' WHEN n IS NULL THEN a END",
     "l IS NULL",
     "n",
@@ -87,6 +88,7 @@ OF_MANY = (
     "list_sort(list(DISTINCT coalesce(a, '')))[1:50]",
 )
 IN_ORDER = (
+    "lag(a) OVER (PARTITION BY g ORDER BY n DESC, i)",
     "first_value(a) OVER (PARTITION BY g ORDER BY n DESC, i)",
     "row_number() OVER (PARTITION BY g ORDER BY a, i)",
     "row_number() OVER (PARTITION BY g ORDER BY a DESC, i)",
