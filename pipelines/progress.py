@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -54,7 +55,7 @@ def silenced(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-class _Waits:
+class _Waits(ABC):
     """What is waited for, by where; threads wait for several things at once."""
 
     def __init__(self) -> None:
@@ -71,8 +72,9 @@ class _Waits:
             self._waits[where] = why
             self._tell(why)
 
+    @abstractmethod
     def _tell(self, why: str) -> None:
-        raise NotImplementedError
+        """Say what is waited for."""
 
 
 class _Lines(_Waits):

@@ -52,7 +52,12 @@ class Scores:
 
     def first(self, rows: Floats) -> Floats:
         """Scores of any rows by the first forest."""
-        return _product(self.detector.codisp(rows), rows)
+        return self.detector.codisp(rows) * _norm(rows)
+
+    @cached_property
+    def by_first(self) -> Floats:
+        """Scores of the rows by the first forest."""
+        return self.first(self.rows)
 
     @property
     def one_in(self) -> Floats:
@@ -60,7 +65,7 @@ class Scores:
         if not len(self.before):
             return np.full(len(self.score), np.nan)
         history = np.sort(self.first(self.before[:: -(-len(self.before) // _MOST_ROWS)]))
-        as_high = len(history) - np.searchsorted(history, self.first(self.rows), side="left")
+        as_high = len(history) - np.searchsorted(history, self.by_first, side="left")
         rarity: Floats = (len(history) + 1) / (as_high + 1)
         return rarity
 
@@ -89,11 +94,12 @@ def judge(rows: Floats, before: Floats | None, config: ForestConfig) -> Scores:
     assert detector is not None
     each = np.array([codisp for _, codisp in found])
     codisp: Floats = np.median(each, axis=0)
-    places = np.array([ranks(_product(one, rows)) for one in each])
+    norm = _norm(rows)
+    places = np.array([ranks(one * norm) for one in each])
     return Scores(
-        score=_product(codisp, rows),
+        score=codisp * norm,
         codisp=codisp,
-        norm=_norm(rows),
+        norm=norm,
         low=places.min(axis=0),
         high=places.max(axis=0),
         rows=rows,
@@ -105,10 +111,6 @@ def judge(rows: Floats, before: Floats | None, config: ForestConfig) -> Scores:
 def _norm(rows: Floats) -> Floats:
     norm: Floats = np.sqrt(np.square(rows).sum(axis=1))
     return norm
-
-
-def _product(codisp: Floats, rows: Floats) -> Floats:
-    return codisp * _norm(rows)
 
 
 def _forest(config: ForestConfig, seed: int) -> Detector:

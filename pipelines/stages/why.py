@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.catalogue import FOREST
-from features.counts import STRANGE, Counts, learnt
+from features.counts import STRANGE, Counts, Floats, Whole, learnt
 from features.history import surprises
 from features.matrix import counts_of, weighted
 from features.usual import Usual, own_usual, peers_usual
@@ -21,8 +21,6 @@ from pipelines.stages.judge import Scores
 
 MAX_REASONS = 5
 
-Floats = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 Record = dict[str, Any]
 
 
@@ -43,6 +41,7 @@ class Why:
         known = learnt(self._past)
         self._own, self._peers = own_usual(self._tonight, known), peers_usual(self._tonight, known)
         self._chosen = [self._choose(i) for i in range(days.num_rows)]
+        self._usual = [self._instead(i) for i in range(days.num_rows)]
         self._without = self._ranks_without()
         self._runs = _strange_runs(self._past)
 
@@ -89,7 +88,7 @@ class Why:
         return {
             "feature": FOREST[first].name,
             "value": int(self._tonight.values[i, first]),
-            "instead": int(self._instead(i)[0]),
+            "instead": int(self._usual[i][0]),
             "rank": int(self._without[i, 0]),
             "rank_without_all": int(self._without[i, 1]),
         }
@@ -110,14 +109,14 @@ class Why:
 
     def _ranks_without(self) -> Whole:
         """(n, 2): ranks with the first reason, and with all, at their usual counts, by the first forest."""
-        real = self._scores.first(self._scores.rows)
+        real = self._scores.by_first
+        higher = np.sort(real)
         found = np.zeros((len(real), 2), dtype=np.int64)
         for part, most in enumerate((1, MAX_REASONS)):
             counts = self._tonight.values.copy()
             for i, at in enumerate(self._chosen):
-                counts[i, at[:most]] = self._instead(i)[:most]
+                counts[i, at[:most]] = self._usual[i][:most]
             score = self._scores.first(weighted(self._judged.least_of(counts)))
-            higher = np.sort(real)
             above = len(higher) - np.searchsorted(higher, score, side="right")
             found[:, part] = 1 + above - (real > score)
         return found
