@@ -7,8 +7,6 @@ of the runs. Larger sizes and longer histories run once or a few times. Progress
 from __future__ import annotations
 
 import argparse
-import statistics
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,8 +17,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from benchmarks import corpus, events
+from benchmarks.cost import Cost, answer, median, say
 from benchmarks.features_once import MEMORY_LIMIT, cost
-from benchmarks.ingest_once import Cost
 from benchmarks.markdown import number, table
 from benchmarks.timing import machine
 from features.catalogue import NAMES
@@ -87,7 +85,7 @@ def night_of(folder: Path, sample: Archive, count: int, nights: int = NIGHTS, ev
     archive = Archive(open_store(str(root)), CLUSTER)
     made = events.archived(archive, sample, count, everybody)
     remember(archive, sample, nights)
-    _say(f"a night of {made:,} events is made")
+    say(f"a night of {made:,} events is made")
     return root
 
 
@@ -101,9 +99,9 @@ def compare(root: Path, rounds: int, found: Found) -> None:
     for k in range(rounds):
         for kind, of in runs.items():
             of.append(cost(kind, root, CLUSTER, NIGHTS))
-            _say(f"round {k + 1} of {rounds}: {kind}, {number(of[-1].cpu_s)} CPU s")
+            say(f"round {k + 1} of {rounds}: {kind}, {number(of[-1].cpu_s)} CPU s")
     found.columns = same(root)
-    found.turns = {kind: _median(of) for kind, of in runs.items()}
+    found.turns = {kind: median(of) for kind, of in runs.items()}
 
 
 def same(root: Path) -> int:
@@ -127,42 +125,30 @@ def _several(root: Path, length: int, rounds: int) -> Cost:
     runs: list[Cost] = []
     while len(runs) < rounds and (not runs or runs[0].wall_s < _SLOW_S):
         runs.append(cost("stage", root, CLUSTER, length))
-    _say(f"{root.name}, {length} nights: {number(runs[0].cpu_s)} CPU s, {number(runs[0].peak / 1e6)} MB")
-    return _median(runs)
-
-
-def _median(runs: Sequence[Cost]) -> Cost:
-    return Cost(
-        statistics.median(r.cpu_s for r in runs),
-        statistics.median(r.wall_s for r in runs),
-        max(r.peak for r in runs),
-        runs[0].rows,
-    )
+    say(f"{root.name}, {length} nights: {number(runs[0].cpu_s)} CPU s, {number(runs[0].peak / 1e6)} MB")
+    return median(runs)
 
 
 def answers(found: Found) -> Iterator[list[str]]:
     """Rows of the table: figure, asked, found, met."""
     ours, theirs = found.turns["stage"], found.turns["pandas"]
     counting = found.turns["count"]
-    yield _row("CPU, pandas / the counting", "at least", 2.5, theirs.cpu_s / counting.cpu_s)
-    yield _row("CPU, pandas / the whole stage", "at least", 2.5, theirs.cpu_s / ours.cpu_s)
-    yield _row("peak of memory, the whole stage / pandas", "at most", 0.4, ours.peak / theirs.peak)
+    yield answer("CPU, pandas / the counting", "at least", 2.5, theirs.cpu_s / counting.cpu_s)
+    yield answer("CPU, pandas / the whole stage", "at least", 2.5, theirs.cpu_s / ours.cpu_s)
+    yield answer("peak of memory, the whole stage / pandas", "at most", 0.4, ours.peak / theirs.peak)
     small, *large = sorted(found.sizes)
     for size in large:
         times, bound = size / small, 1.5 * size / small
-        yield _row(f"CPU, {times:g} times the events", "at most", bound, found.sizes[size].cpu_s / ours.cpu_s)
+        yield answer(f"CPU, {times:g} times the events", "at most", bound, found.sizes[size].cpu_s / ours.cpu_s)
     for size, of in sorted(found.sizes.items()):
-        yield _row(f"peak of memory, {size:,} events, of the limit", "at most", 1.15, of.peak / _LIMIT)
+        yield answer(f"peak of memory, {size:,} events, of the limit", "at most", 1.15, of.peak / _LIMIT)
     for size in sorted({size for size, _ in found.history}):
         short, long = (found.history[size, n].cpu_s for n in (NIGHTS, 10 * NIGHTS))
-        yield _row(f"CPU, ten times the history, {size:,} events", "at most", 3, long / short)
+        yield answer(f"CPU, ten times the history, {size:,} events", "at most", 3, long / short)
     if found.alone:
-        yield _row(f"peak, {found.alone[0]:,} requests of one principal", "at most", 1.15, found.alone[1].peak / _LIMIT)
-
-
-def _row(figure: str, bound: str, limit: float, value: float) -> list[str]:
-    met = value >= limit if bound == "at least" else value <= limit
-    return [figure, f"{bound} {limit:,g}", number(value), "yes" if met else "no"]
+        yield answer(
+            f"peak, {found.alone[0]:,} requests of one principal", "at most", 1.15, found.alone[1].peak / _LIMIT
+        )
 
 
 def shown(found: Found) -> str:
@@ -189,10 +175,6 @@ def shown(found: Found) -> str:
 
 def _cells(c: Cost) -> list[str]:
     return [number(c.cpu_s), number(c.wall_s), number(c.peak / 1e6), f"{c.rows:,}"]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def run(sizes: Sequence[int], alone: int, folder: Path, rounds: int) -> None:

@@ -5,23 +5,18 @@ of the CPU, which is that of all threads, user and system; they are part of the 
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 
 from benchmarks.corpus import NIGHT
-from benchmarks.ingest_once import Cost
+from benchmarks.cost import Cost, measured, tell
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
 from pipelines.commits import folder
 from pipelines.config import ParseConfig
-from pipelines.peak import peak_bytes
 from pipelines.store import open_store
 
 MEMORY_LIMIT = "1GB"
@@ -100,10 +95,8 @@ def cost(kind: str, archive: Path, cluster: str, length: int) -> Cost:
         for table in (PRINCIPAL_DAYS, ITEMS):
             with suppress(FileNotFoundError):
                 (archive / folder(table, cluster, _NIGHT) / f"{table}.parquet").unlink()
-    module, target = "benchmarks.features_once", archive.with_suffix(".pandas")
-    command = [sys.executable, "-m", module, kind, str(archive), cluster, str(length), str(target)]
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1])
-    return Cost(**json.loads(ran.stdout))
+    target = archive.with_suffix(".pandas")
+    return measured("benchmarks.features_once", kind, archive, cluster, length, target)
 
 
 def main() -> None:
@@ -112,9 +105,7 @@ def main() -> None:
     run = KINDS[kind]
     for module in _IMPORTS[kind]:
         import_module(module)
-    wall, cpu = time.perf_counter(), time.process_time()
-    rows = run(Path(archive), cluster, int(length), Path(target))
-    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak_bytes(), rows))))
+    tell(lambda: run(Path(archive), cluster, int(length), Path(target)))
 
 
 if __name__ == "__main__":

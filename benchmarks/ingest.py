@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import shutil
-import statistics
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import corpus
-from benchmarks.ingest_once import Cost, cost
+from benchmarks.cost import Cost, answer, median, say
+from benchmarks.ingest_once import cost
 from benchmarks.markdown import number, table
 from benchmarks.timing import machine
 
@@ -64,12 +63,12 @@ def compare(plain: Path, rounds: int, found: Found) -> None:
                 shutil.rmtree(archive, ignore_errors=True)
             target = archive if kind == "lane" else plain.with_suffix(".parquet")
             runs[name].append(cost(kind, source, target))
-            _say(f"round {k + 1} of {rounds}: {name}, {number(runs[name][-1].cpu_s)} CPU s")
+            say(f"round {k + 1} of {rounds}: {name}, {number(runs[name][-1].cpu_s)} CPU s")
     rows = {name: of[0].rows for name, of in runs.items()}
     if len(set(rows.values())) != 1:
         raise RuntimeError(f"{plain}: different rows found: {rows}; the same expected of every way")
     shutil.rmtree(folder)
-    found.small = {name: _median(of) for name, of in runs.items()}
+    found.small = {name: median(of) for name, of in runs.items()}
 
 
 def grow(plain: Path, asked: int, found: Found) -> None:
@@ -79,43 +78,29 @@ def grow(plain: Path, asked: int, found: Found) -> None:
     found.sizes[asked] = plain.stat().st_size
     found.each[asked] = cost("lane", plain, archive)
     found.parquet[asked] = sum(path.stat().st_size for path in archive.glob("events/*/*/part-*.parquet"))
-    _say(f"{asked / 1e6:,.0f} MB: {number(found.each[asked].cpu_s)} CPU s")
+    say(f"{asked / 1e6:,.0f} MB: {number(found.each[asked].cpu_s)} CPU s")
     shutil.rmtree(archive)
-
-
-def _median(runs: Sequence[Cost]) -> Cost:
-    return Cost(
-        statistics.median(r.cpu_s for r in runs),
-        statistics.median(r.wall_s for r in runs),
-        max(r.peak for r in runs),
-        runs[0].rows,
-    )
 
 
 def answers(found: Found) -> Iterator[list[str]]:
     """Rows of the table: figure, asked, found, met."""
     cpu = {name: c.cpu_s for name, c in found.small.items()}
-    yield _row("MB per CPU second, lane / row loop", "at least", 3, cpu[LOOP] / cpu[LANE])
-    yield _row("CPU of .gz / plain", "at most", 1.3, cpu[GZ] / cpu[LANE])
-    yield _row("CPU of .zst / plain", "at most", 1.3, cpu[ZST] / cpu[LANE])
+    yield answer("MB per CPU second, lane / row loop", "at least", 3, cpu[LOOP] / cpu[LANE])
+    yield answer("CPU of .gz / plain", "at most", 1.3, cpu[GZ] / cpu[LANE])
+    yield answer("CPU of .zst / plain", "at most", 1.3, cpu[ZST] / cpu[LANE])
     sizes = sorted(found.each)
     for a, b in itertools.pairwise(s for s in sizes if s >= _STEADY):
         ratio = found.each[b].peak / found.each[a].peak
-        yield _row(f"peak of memory, {_named(b)} / {_named(a)}", "at most", 1.1, ratio)
+        yield answer(f"peak of memory, {_named(b)} / {_named(a)}", "at most", 1.1, ratio)
     for s in sizes:
-        yield _row(f"peak of memory, {_named(s)}, MB", "below", 1000, found.each[s].peak / 1e6)
+        yield answer(f"peak of memory, {_named(s)}, MB", "below", 1000, found.each[s].peak / 1e6)
     for s in sizes:
-        yield _row(f"raw / Parquet, {_named(s)}", "at least", 35, found.sizes[s] / found.parquet[s])
+        yield answer(f"raw / Parquet, {_named(s)}", "at least", 35, found.sizes[s] / found.parquet[s])
     first, again = found.small[LANE], found.small[AGAIN]
-    yield _row("a committed night run again / its first run, clock", "at most", 0.5, again.wall_s / first.wall_s)
-    yield _row("the same, CPU", "at most", 0.5, again.cpu_s / first.cpu_s)
+    yield answer("a committed night run again / its first run, clock", "at most", 0.5, again.wall_s / first.wall_s)
+    yield answer("the same, CPU", "at most", 0.5, again.cpu_s / first.cpu_s)
     # no figure was asked of many small files
     yield [f"CPU of {found.files:,} files / one file", "", number(cpu[MANY] / cpu[LANE]), ""]
-
-
-def _row(figure: str, bound: str, limit: float, value: float) -> list[str]:
-    met = value >= limit if bound == "at least" else value <= limit
-    return [figure, f"{bound} {limit:,g}", number(value), "yes" if met else "no"]
 
 
 def shown(found: Found) -> str:
@@ -153,15 +138,11 @@ def _named(bytes_: int) -> str:
     return f"{bytes_ / 1e9:g} GB" if bytes_ >= 10**9 else f"{bytes_ / 1e6:g} MB"
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def run(sizes: list[int], folder: Path, rounds: int) -> None:
     """Prints the tables once all is measured."""
     found = Found()
     nights = corpus.sample()
-    _say("the sample is read")
+    say("the sample is read")
     print(machine(["duckdb", "pyarrow", "orjson"]), "\n")
     ratios = [corpus.gzip_ratio(n.data.tobytes() for n in nights)]
     for asked in sorted(sizes):

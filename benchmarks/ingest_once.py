@@ -5,35 +5,21 @@ waiting for the disk: the CPU is that of all threads, user and system."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
 from benchmarks import row_loop
 from benchmarks.corpus import NIGHT
+from benchmarks.cost import Cost, measured, tell
 from pipelines.archive import Archive
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.peak import peak_bytes
 from pipelines.sources.files import select
 from pipelines.stages.export import export
 from pipelines.store import open_store
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds, bytes at the peak of memory, and the rows it ended with."""
-
-    cpu_s: float
-    wall_s: float
-    peak: int
-    rows: int
 
 
 def lane(source: Path, target: Path) -> int:
@@ -70,17 +56,13 @@ KINDS: dict[str, Callable[[Path, Path], int]] = {
 
 def cost(kind: str, source: Path, target: Path) -> Cost:
     """What the run cost, in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.ingest_once", kind, str(source), str(target)]
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1])
-    return Cost(**json.loads(ran.stdout))
+    return measured("benchmarks.ingest_once", kind, source, target)
 
 
 def main() -> None:
     """Command line."""
     kind, source, target = sys.argv[1:]
-    wall, cpu = time.perf_counter(), time.process_time()
-    rows = KINDS[kind](Path(source), Path(target))
-    print(json.dumps(asdict(Cost(time.process_time() - cpu, time.perf_counter() - wall, peak_bytes(), rows))))
+    tell(lambda: KINDS[kind](Path(source), Path(target)))
 
 
 if __name__ == "__main__":
