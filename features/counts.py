@@ -5,7 +5,7 @@ on his third day. tests/features/test_counts.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -45,6 +45,13 @@ class Counts:
         """Rows by principal."""
         return Groups.of(self.principals)
 
+    def with_values(self, values: Floats) -> Counts:
+        """Other numbers of the same rows."""
+        made = replace(self, values=values)
+        # where cached_property keeps it: the same rows have the same groups, and to find them takes a sort of names
+        made.__dict__["groups"] = self.groups
+        return made
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -70,10 +77,14 @@ class Groups:
         found: Floats = np.add.reduceat(rows[self.order], self.starts, axis=0)
         return found
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Of each principal, its place among `names`."""
+        return {name: place for place, name in enumerate(self.names)}
+
     def find(self, principals: Iterable[str]) -> Whole:
         """Place of each of these principals among `names`; -1 for one that has no row."""
-        places = {name: place for place, name in enumerate(self.names)}
-        return np.fromiter((places.get(name, -1) for name in principals), dtype=np.int64)
+        return np.fromiter((self.places.get(name, -1) for name in principals), dtype=np.int64)
 
 
 def learnt(past: Counts) -> Counts:
@@ -83,4 +94,4 @@ def learnt(past: Counts) -> Counts:
     strange = (past.least >= STRANGE) & (past.judged_by >= YOUNG)[:, None]
     habits = past.groups.sums(strange.astype(np.float64)) >= HABIT
     strange &= ~habits[past.groups.codes]
-    return replace(past, values=np.where(strange, np.nan, past.values))
+    return past.with_values(np.where(strange, np.nan, past.values))

@@ -6,6 +6,7 @@ attack. One Python function computes it, whichever engine counted. tests/feature
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from scipy.special import betainc, betaincc, gammainc
 
 from features.counts import SETTINGS as LEARNING
 from features.counts import Counts, Floats, Whole, learnt
-from features.usual import own_usual
+from features.usual import Usual, own_usual, peers_usual
 
 Columns = npt.NDArray[np.bool_]
 
@@ -64,12 +65,28 @@ class Surprises:
     cluster: Floats
     expected: Floats
     """Mean count a night by the reference that finds the cell least strange."""
-    usual: Floats
-    """Median of what was learnt of the principal's own earlier nights; NaN where that is nothing."""
     nights: Whole
     """Earlier nights of each principal."""
     references: tuple[Reference, Reference, Reference]
     """Own past, peers and cluster, as they found the counts."""
+    tonight: Counts
+    learnt: Counts
+    """What was learnt of the past."""
+
+    @cached_property
+    def own_usual(self) -> Usual:
+        """What was learnt of each principal's own earlier nights."""
+        return own_usual(self.tonight, self.learnt)
+
+    @cached_property
+    def peers_usual(self) -> Usual:
+        """What was learnt of its type's."""
+        return peers_usual(self.tonight, self.learnt)
+
+    @property
+    def usual(self) -> Floats:
+        """Median of what was learnt of the principal's own earlier nights; NaN where that is nothing."""
+        return self.own_usual.median
 
     @property
     def least(self) -> Floats:
@@ -129,7 +146,7 @@ def surprises(tonight: Counts, past: Counts) -> Surprises:
     expected = np.take_along_axis(means, deciding[None], axis=0)[0]
     places = past.groups.find(tonight.principals)
     nights = np.append(past.groups.sizes, 0)[places]
-    return Surprises(found[0], found[1], found[2], expected, own_usual(tonight, known).median, nights, references)
+    return Surprises(found[0], found[1], found[2], expected, nights, references, tonight, known)
 
 
 def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.catalogue import FOREST
-from features.counts import STRANGE, Counts, Floats, Whole, learnt
+from features.counts import STRANGE, Counts, Floats, Whole
 from features.history import surprises
 from features.matrix import counts_of, weighted
-from features.usual import Usual, own_usual, peers_usual
+from features.usual import Usual
 from pipelines.stages.features import NO_PAST
 from pipelines.stages.judge import Scores
 
@@ -38,8 +38,6 @@ class Why:
         self._past = NO_PAST if before is None else counts_of(before)
         self._judged = surprises(self._tonight, self._past)
         self._shares = scores.shares()
-        known = learnt(self._past)
-        self._own, self._peers = own_usual(self._tonight, known), peers_usual(self._tonight, known)
         self._chosen = [self._choose(i) for i in range(days.num_rows)]
         self._usual = [self._instead(i) for i in range(days.num_rows)]
         self._without = self._ranks_without()
@@ -66,7 +64,7 @@ class Why:
         return [self._reason(i, at) for at in self._chosen[i]]
 
     def _reason(self, i: int, at: int) -> Record:
-        own, peers = _cells(self._own, i, at), _cells(self._peers, i, at)
+        own, peers = _cells(self._judged.own_usual, i, at), _cells(self._judged.peers_usual, i, at)
         return {
             "feature": FOREST[at].name,
             "value": int(self._tonight.values[i, at]),
@@ -102,7 +100,7 @@ class Why:
     def _instead(self, i: int) -> Floats:
         """Usual counts in place of the reasons': the principal's own median, else its peers', else none."""
         at = self._chosen[i]
-        own, peers = self._judged.usual[i, at], self._peers.median[i, at]
+        own, peers = self._judged.usual[i, at], self._judged.peers_usual.median[i, at]
         usual = np.where(np.isnan(own), np.where(np.isnan(peers), 0.0, peers), own)
         instead: Floats = np.minimum(np.floor(usual), self._tonight.values[i, at])
         return instead
@@ -133,10 +131,9 @@ def _known(cell: float) -> float | None:
 def _strange_runs(past: Counts) -> Callable[[str, int], int]:
     """Of a principal and a column: on how many of its last nights in a row the column was strange."""
     groups = past.groups
-    places = {name: place for place, name in enumerate(groups.names)}
 
     def run(principal: str, at: int) -> int:
-        place = places.get(principal)
+        place = groups.places.get(principal)
         if place is None or past.least is None:
             return 0
         start = groups.starts[place]

@@ -21,9 +21,10 @@ def days(night, busy):
 @pytest.fixture(scope="module")
 def judged(days):
     shape = (days.num_rows, len(FOREST_NAMES))
-    parts = np.random.default_rng(7).exponential(size=(5, *shape))
+    parts = np.random.default_rng(7).exponential(size=(4, *shape))
     calm = Reference(np.ones(shape), np.ones(shape))
-    return Surprises(*parts, np.zeros(days.num_rows, dtype=np.int64), (calm, calm, calm))
+    counts = counts_of(days)
+    return Surprises(*parts, np.zeros(days.num_rows, dtype=np.int64), (calm, calm, calm), counts, counts)
 
 
 def test_a_column_is_compressed_surprise_times_weight_over_the_root_of_the_group():
