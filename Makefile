@@ -44,6 +44,7 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+	$(BIN)/mypy --strict tests/typing_uses.py
 	$(BIN)/lint-imports --no-cache --no-logo
 
 sql: $(READY) ## write the feature SQL for Spark and Athena anew, after a change to it

@@ -133,18 +133,39 @@ class Archive:
                 (folder / str(number)).mkdir()
                 for part in commit.parts:
                     paths.append(folder / str(number) / part.file)
-                    self._fetch(commit, part, paths[-1])
+                    self.fetch(commit, part, paths[-1])
             yield paths
 
-    def _fetch(self, commit: Commit, part: Part, path: Path) -> None:
+    def fetch(self, commit: Commit, part: Part, path: Path) -> None:
+        """Put a verified copy of a part into a new file.
+
+        Raises:
+            DataError: the part is missing or its bytes are not those committed.
+        """
         where = f"{commits.folder(commit.table, self.cluster, commit.night)}/{part.file}"
         digest = self.store.download(where, path)
         if digest != part.sha256:
             found = "missing" if digest is None else f"{path.stat().st_size} bytes with another checksum"
-            raise DataError(
-                f"{self.store.url}/{where}: {found}, expected {part.bytes} bytes as committed in generation "
-                f"{commit.generation}; restore the object, or remove the night's folder and export it again"
-            )
+            raise self._not_as_committed(commit, part, found)
+
+    def in_place(self, commit: Commit, part: Part, root: Path) -> Path:
+        """The part's file in an archive that is this folder, its size verified.
+
+        Raises:
+            DataError: the part is missing or not as long as committed.
+        """
+        path = root / commits.folder(commit.table, self.cluster, commit.night) / part.file
+        size = path.stat().st_size if path.is_file() else None
+        if size != part.bytes:
+            raise self._not_as_committed(commit, part, "missing" if size is None else f"{size} bytes")
+        return path
+
+    def _not_as_committed(self, commit: Commit, part: Part, found: str) -> DataError:
+        where = f"{commits.folder(commit.table, self.cluster, commit.night)}/{part.file}"
+        return DataError(
+            f"{self.store.url}/{where}: {found}, expected {part.bytes} bytes as committed in generation "
+            f"{commit.generation}; restore the object, or remove the night's folder and export it again"
+        )
 
     def derived(self, table: str, night: date) -> Derived | None:
         """A derived table, or None where the night has none.

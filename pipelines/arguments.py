@@ -55,13 +55,22 @@ def nights(date: str | None, from_: str | None, to: str | None, today: dt.date) 
 
 
 def _date(flag: str, text: str, today: dt.date) -> dt.date:
+    found = day(flag, text)
+    if found > today:
+        raise ConfigError(f"{flag}: {found} is in the future; today is {today} UTC")
+    return found
+
+
+def day(flag: str, text: str) -> dt.date:
+    """The date that is written there.
+
+    Raises:
+        ConfigError: it is none.
+    """
     # fromisoformat alone would take 20261122 and 2026-W47-7 as well
     if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ConfigError(f"{flag} {quoted(text)}: expected a date as YYYY-MM-DD")
     try:
-        day = dt.date.fromisoformat(text)
+        return dt.date.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"{flag} {quoted(text)}: no day of the calendar; expected one, as YYYY-MM-DD") from None
-    if day > today:
-        raise ConfigError(f"{flag}: {day} is in the future; today is {today} UTC")
-    return day
