@@ -43,6 +43,33 @@ EVIDENCE = pa.struct(
     ]
 )
 _TEXT = pa.string()
+_TIME = pa.timestamp("us", "UTC")
+HOUR = pa.struct([(name, pa.int64()) for name in ("hour", "succeeded", "refused", "failed")])
+NEW_ITEM = pa.struct([("item", _TEXT), ("first_ts", _TIME), ("new_to", _TEXT)])
+NEW = pa.struct([("kind", _TEXT), ("items", pa.int64()), ("first", pa.list_(NEW_ITEM))])
+BINDING = pa.struct([("item", _TEXT), ("requests", pa.int64())])
+REQUEST = pa.struct(
+    [
+        ("audit_id", _TEXT),
+        ("ts", _TIME),
+        ("verb", _TEXT),
+        ("object", _TEXT),
+        ("namespace", _TEXT),
+        ("name", _TEXT),
+        ("request_uri", _TEXT),
+        ("code", pa.int64()),
+        ("address", _TEXT),
+        ("agent", _TEXT),
+    ]
+)
+DETAIL = pa.struct(
+    [
+        ("hours", pa.list_(HOUR)),
+        ("new", pa.list_(NEW)),
+        ("bindings", pa.struct([("items", pa.int64()), ("first", pa.list_(BINDING))])),
+        ("requests", pa.list_(REQUEST)),
+    ]
+)
 _TYPES: dict[str, pa.DataType] = {
     "rank": pa.int64(),
     "rank_lo": pa.int64(),
@@ -62,6 +89,7 @@ _TYPES: dict[str, pa.DataType] = {
     "strange_nights": pa.int64(),
     "together": TOGETHER,
     "evidence": pa.list_(EVIDENCE),
+    "detail": DETAIL,
     "marks": pa.list_(_TEXT),
     "first_seen": pa.date32(),
     "history_nights": pa.int64(),

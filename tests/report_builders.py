@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from pipelines.report.backtest import BackTest, Group, NotPossible
+from pipelines.report.detail import Binding, Detail, Hour, NewItem, NewThings, Request
 from pipelines.report.model import Counterfactual, Coverage, Evidence, Night, RankedPrincipal, Reason, Together
 
 HOSTILE = {
@@ -93,6 +94,45 @@ def evidence(**changes: Any) -> Evidence:
     )
 
 
+AT = datetime(2026, 11, 22, 3, 12, 7, 250_000, tzinfo=UTC)
+
+
+def request(**changes: Any) -> Request:
+    """A secret, read."""
+    return Request(
+        **{
+            "audit_id": "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0001",
+            "ts": AT,
+            "verb": "get",
+            "object": "secrets",
+            "namespace": "shop",
+            "name": "db-password",
+            "request_uri": "/api/v1/namespaces/shop/secrets/db-password",
+            "code": 200,
+            "address": "203.0.113.7",
+            "agent": "kubectl/v1.31.0 (linux/amd64)",
+        }
+        | changes
+    )
+
+
+def detail(**changes: Any) -> Detail:
+    """Two hours, a new address and 9 new secrets, one binding, one request."""
+    return Detail(
+        **{
+            "hours": (Hour(3, 41, 2, 0), Hour(14, 360, 0, 9)),
+            "new": (
+                NewThings("address", 1, (NewItem("203.0.113.7", AT, "cluster"),)),
+                NewThings("secret", 9, (NewItem("shop/db-password", AT, "peers"),)),
+            ),
+            "bindings": (Binding("debug-admin of cluster-admin", 400),),
+            "bindings_used": 3,
+            "requests": (request(),),
+        }
+        | changes
+    )
+
+
 def ranked(rank: int = 1, **changes: Any) -> RankedPrincipal:
     """A person with one reason and its evidence."""
     return RankedPrincipal(
@@ -115,6 +155,7 @@ def ranked(rank: int = 1, **changes: Any) -> RankedPrincipal:
             "strange_nights": 1,
             "together": None,
             "evidence": (evidence(),),
+            "detail": detail(),
             "marks": (),
             "first_seen": date(2026, 11, 1),
             "history_nights": 7,
@@ -176,10 +217,21 @@ def night_of(text: str, rows: int = 27) -> Night:
             together=Together("address", text, 3),
             reasons=(reason(meaning=text, unit=text), reason(feature=text)),
             evidence=(evidence(audit_ids=(text, text)), evidence(feature="loose\n" + text)),
+            detail=detail_of(text),
         )
         for rank in range(1, rows + 1)
     )
     return night(*everyone, cluster=text, notices=(text,), coverage=coverage(blind=(text,)))
+
+
+def detail_of(text: str) -> Detail:
+    """Details in which every text is `text`."""
+    names = ("audit_id", "verb", "object", "namespace", "name", "request_uri", "address", "agent")
+    return detail(
+        new=(NewThings("secret", 9, (NewItem(text, AT, "cluster"),)),),
+        bindings=(Binding(text, 1),),
+        requests=(request(**dict.fromkeys(names, text)), request(object="url", request_uri=text, verb=None)),
+    )
 
 
 def bare(rank: int = 1) -> RankedPrincipal:
@@ -187,7 +239,7 @@ def bare(rank: int = 1) -> RankedPrincipal:
     empty = {
         field.name: None
         for field in fields(RankedPrincipal)
-        if field.name in ("rank_lo", "rank_hi", "aws_score", "one_in", "counterfactual", "first_seen")
+        if field.name in ("rank_lo", "rank_hi", "aws_score", "one_in", "counterfactual", "detail", "first_seen")
     }
     return ranked(rank, **empty, reasons=(), evidence=(), strange_nights=0, history_nights=0)
 

@@ -4,11 +4,12 @@ Imports only the model. tests/report/test_columns.py loops over the declaration.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TypeAlias
 
+from pipelines.report.detail import Detail
 from pipelines.report.model import Counterfactual, Evidence, RankedPrincipal, Reason, Together
 
 Cell: TypeAlias = "str | int | float | Sequence[Cell] | Mapping[str, Cell] | None"
@@ -25,6 +26,7 @@ class Column:
     cell: Callable[[RankedPrincipal], Cell]  # a value json can write; None where nothing is known
     figure: bool = False  # stands among the small figures of a card
     brief: bool = False  # stands in the table of the later ranks
+    deep: bool = False  # too deep for a cell of a sheet: stands in Parquet and json alone
 
 
 def utc(time: datetime | None) -> str | None:
@@ -75,6 +77,18 @@ def _evidence(evidence: Evidence) -> Cell:
         "first_ts": utc(evidence.first_ts),
         "last_ts": utc(evidence.last_ts),
     }
+
+
+def _detail(found: Detail | None) -> Cell:
+    if found is None:
+        return None
+    plain = asdict(found)
+    for things in plain["new"]:
+        for item in things["first"]:
+            item["first_ts"] = utc(item["first_ts"])
+    for request in plain["requests"]:
+        request["ts"] = utc(request["ts"])
+    return plain
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -217,6 +231,14 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: [_evidence(evidence) for evidence in row.evidence],
     ),
     Column(
+        "detail",
+        "Detail",
+        "",
+        "Of the first 100 ranks: requests by hour and outcome, what was new, the bindings used, up to 12 requests.",
+        lambda row: _detail(row.detail),
+        deep=True,
+    ),
+    Column(
         "marks",
         "Marks",
         "",
@@ -241,3 +263,6 @@ COLUMNS: tuple[Column, ...] = (
         figure=True,
     ),
 )
+
+SHEET: tuple[Column, ...] = tuple(column for column in COLUMNS if not column.deep)
+"""The columns of ranking.csv."""

@@ -1,6 +1,6 @@
 """What a report is made of: one night's ranking and what is known about its making.
 
-Imports nothing of ours but the limit of evidence.
+Imports nothing of ours but the limit of evidence and the details of a principal.
 Checked at birth, so the writers never meet a NaN, a naive time or a 21st audit ID.
 Tested in tests/report/test_model.py.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 
 from features.evidence import MAX_AUDIT_IDS
+from pipelines.report.detail import Detail
 
 
 def _check_finite(record: object) -> None:
@@ -101,6 +102,7 @@ class RankedPrincipal:
     strange_nights: int
     together: Together | None
     evidence: tuple[Evidence, ...]
+    detail: Detail | None
     marks: tuple[str, ...]
     first_seen: date | None
     history_nights: int

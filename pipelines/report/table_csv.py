@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from pipelines.report.columns import COLUMNS, Cell
+from pipelines.report.columns import SHEET, Cell
 from pipelines.report.model import Night
 from pipelines.report.text import clip, visible
 
@@ -31,9 +31,9 @@ def ranking_csv(night: Night) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow([column.name for column in COLUMNS])
+    writer.writerow([column.name for column in SHEET])
     for row in night.ranked:
-        writer.writerow([_csv_cell(column.cell(row)) for column in COLUMNS])
+        writer.writerow([_csv_cell(column.cell(row)) for column in SHEET])
     return out.getvalue()
 
 

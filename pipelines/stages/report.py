@@ -13,6 +13,7 @@ from pipelines.commits import folder, gaps
 from pipelines.decoded import Derived
 from pipelines.errors import OrderError
 from pipelines.report.backtest import BackTest
+from pipelines.report.detail import Detail
 from pipelines.report.html import report_html
 from pipelines.report.model import Counterfactual, Coverage, Evidence, Night, RankedPrincipal, Reason, Together
 from pipelines.report.ranking_json import ranking_json
@@ -129,6 +130,7 @@ def _principal(row: dict[str, Any]) -> RankedPrincipal:
         "marks": tuple(row["marks"]),
         "reasons": reasons,
         "evidence": proof,
+        "detail": None if row["detail"] is None else Detail.of(row["detail"]),
         "counterfactual": _counterfactual(row["counterfactual"]),
         "together": None if row["together"] is None else Together(**row["together"]),
     }

@@ -22,6 +22,7 @@ from pipelines.config import ForestConfig
 from pipelines.decoded import Derived
 from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
+from pipelines.stages.detail import detailed
 from pipelines.stages.features import events_of, requests_of, typed
 from pipelines.stages.history import History, history
 from pipelines.stages.judge import judge
@@ -120,7 +121,7 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
         for i, principal in enumerate(names)
     ]
     records.sort(key=lambda r: (r["rank"], r["principal"]))
-    return ranking_table(records)
+    return ranking_table(detailed(engine, records))
 
 
 def thin(requests: int, nights: int) -> list[str]:

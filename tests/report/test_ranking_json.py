@@ -20,6 +20,7 @@ def test_a_hostile_text_reads_back_exactly_from_plain_ascii(text):
     for row in document["ranking"]:
         assert row["principal"] == row["usernames"][0] == row["marks"][0] == row["reasons"][0]["meaning"] == text
         assert row["evidence"][0]["audit_ids"] == [text, text]
+        assert row["detail"]["requests"][0]["agent"] == row["detail"]["new"][0]["first"][0]["item"] == text
 
 
 def test_keys_stand_in_declared_order():
@@ -36,6 +37,7 @@ def test_what_is_not_known_is_null():
         "one_in",
         "counterfactual",
         "together",
+        "detail",
         "first_seen",
     ]
     assert row["reasons"] == row["evidence"] == []

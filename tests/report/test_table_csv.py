@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_builders import HOSTILE, bare, evidence, night, night_of, ranked, reason
 
-from pipelines.report.columns import COLUMNS, utc
+from pipelines.report.columns import SHEET, utc
 from pipelines.report.table_csv import guarded, ranking_csv
 
 SIGNS = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
@@ -31,9 +31,9 @@ def parts(cell: str) -> list[str]:
 
 
 def assert_harmless(text: str) -> None:
-    numbers = [column.name in NUMBERS for column in COLUMNS]
+    numbers = [column.name in NUMBERS for column in SHEET]
     for line in csv.reader(io.StringIO(text, newline="")):
-        assert len(line) == len(COLUMNS)
+        assert len(line) == len(SHEET)
         for number, cell in zip(numbers, line, strict=True):
             if not number:
                 assert not any(part.startswith(SIGNS) for part in parts(cell)), cell
@@ -82,7 +82,7 @@ def test_lists_read_back_exactly(text, expected):
 @given(st.floats(-1e300, 1e300))
 def test_a_real_number_stays_that_number(number):
     text = ranking_csv(night(ranked(aws_score=number)))
-    position = [column.name for column in COLUMNS].index("aws_score")
+    position = [column.name for column in SHEET].index("aws_score")
     _, line = csv.reader(io.StringIO(text), quoting=csv.QUOTE_NONNUMERIC)
     assert line[position] == number
     assert isinstance(line[position], float)

@@ -1,0 +1,31 @@
+"""What the report shows of a principal beside its reasons, kept for those that are read: the first ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import Any
+
+import duckdb
+
+from features.detail import details
+
+DETAILED = 100
+"""Ranks whose details are kept; it takes one pass over the night's requests, however many they are."""
+
+MOST_REQUESTS = 12
+"""Requests shown of one principal."""
+
+
+def detailed(engine: duckdb.DuckDBPyConnection, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The ranking's records, in the order of rank, with `detail`, null after the first DETAILED.
+
+    Needs a prepared night."""
+    found = details(engine, {r["principal"]: _chosen(r["evidence"]) for r in records[:DETAILED]})
+    return [{**r, "detail": found.get(r["principal"])} for r in records]
+
+
+def _chosen(evidence: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Audit IDs to show: the first of each reason, then the second of each, and so on."""
+    turns = chain.from_iterable(zip_longest(*(one["audit_ids"] for one in evidence)))
+    return list(dict.fromkeys(audit_id for audit_id in turns if audit_id is not None))[:MOST_REQUESTS]
