@@ -6,7 +6,7 @@ S3_SERVERS ?= moto swift rgw
 SPARK := build/real-spark/packages
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 test-spark sweep lint sql lock golden clean
+.PHONY: help setup demo test test-s3 test-spark sweep lint docs sql lock golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -47,6 +47,10 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy --strict tests/typing_uses.py
 	$(BIN)/lint-imports --no-cache --no-logo
 
+docs: $(READY) ## build these pages as a site, build/docs/index.html; nothing is fetched
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo build/docs/index.html
+
 sql: $(READY) ## write the feature SQL for Spark and Athena anew, after a change to it
 	$(BIN)/python -m features.sql.generate
 
@@ -57,6 +61,7 @@ lock: $(READY) ## refresh the locks: universal, hashed, without a URL
 
 golden: $(READY) ## rewrite the golden files after a meant change
 	$(BIN)/python -m pytest -q --golden tests/e2e/test_golden.py tests/e2e/test_docs_archive.py tests/features/test_listing.py
+	$(BIN)/python docs/pages.py
 
 clean: ## remove what was built; your archives elsewhere stay
 	rm -rf build .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
