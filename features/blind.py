@@ -4,13 +4,17 @@ tests/features/test_blind.py."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from features.catalogue import FEATURES
 from features.feature import Feature
+from features.items import KINDS
 from features.levels import Level
 from features.predicates import SUCCEEDED
+from features.requests import COLUMNS
+from features.tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,33 @@ One that needs bodies asks of the requests that had one, and those tell that wer
 source may lack asks of every request."""
 
 
-def blind(shown: Mapping[str, int]) -> tuple[str, ...]:
-    """The features that asked of some requests of which none told, by the columns of SHOWN."""
-    return tuple(f.name for f in _BLINDABLE if shown[f"{f.name}_asked"] and not shown[f"{f.name}_shown"])
+def blind(shown: Mapping[str, int], lacking: Collection[str]) -> tuple[str, ...]:
+    """The features that asked of some requests of which none told.
+
+    Args:
+        shown: by the columns of SHOWN.
+        lacking: columns of no event of the night, for an older version archived them all: what a body said there is
+            not known, however well it was logged.
+    """
+    made = {name for name, sql in COLUMNS.items() if _reads(sql, lacking)}
+    return tuple(
+        f.name
+        for f in _BLINDABLE
+        if shown[f"{f.name}_asked"]
+        and (not shown[f"{f.name}_shown"] or (f.reads_bodies_of is not None and _reads(_sql(f), made)))
+    )
+
+
+def _reads(sql: str, columns: Collection[str]) -> bool:
+    return any(re.search(rf"\b{column}\b", sql) for column in columns)
+
+
+def _sql(f: Feature) -> str:
+    """All SQL over a request that the feature counts by."""
+    items = [kind for kind in KINDS if f.new is not None and kind.name == f.new[0]]
+    of_items = (f"{kind.item} {kind.counts} {'told' if kind.many else ''}" for kind in items)
+    of_table = "" if f.over is None else TABLES[f.over].evidence
+    return " ".join([f.counts, f.distinct or "", f.aggregate or "", *of_items, of_table])
 
 
 def needed(f: Feature) -> tuple[str, ...]:

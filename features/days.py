@@ -4,7 +4,7 @@ A feature whose audit level the source lacks is null for the whole night, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -169,16 +169,20 @@ def blinded(days: pa.Table, features: Iterable[str]) -> pa.Table:
     return days
 
 
-def count(engine: duckdb.DuckDBPyConnection) -> Counted:
-    """Count a prepared night; rows are in a total order, so the same night gives the same table."""
+def count(engine: duckdb.DuckDBPyConnection, lacking: Collection[str] = ()) -> Counted:
+    """Count a prepared night; rows are in a total order, so the same night gives the same table.
+
+    Args:
+        lacking: columns of `events` that the archive has for none of them.
+    """
     days = engine.sql(DAYS).to_arrow_table()
     items = engine.sql("SELECT * FROM items ORDER BY principal, kind, item").to_arrow_table()
-    return counted(days, items, engine.sql(NIGHT).to_arrow_table())
+    return counted(days, items, engine.sql(NIGHT).to_arrow_table(), lacking)
 
 
-def counted(days: pa.Table, items: pa.Table, night: pa.Table) -> Counted:
-    """A night out of the tables that DAYS, ITEMS and NIGHT make."""
+def counted(days: pa.Table, items: pa.Table, night: pa.Table, lacking: Collection[str]) -> Counted:
+    """A night out of the tables that DAYS, ITEMS and NIGHT make, of events that lack these columns."""
     (whole,) = night.to_pylist()
-    unseen = blind(whole)
+    unseen = blind(whole, lacking)
     sums = {name: whole[name] for name in _SUMS}
     return Counted(blinded(days.cast(_DAYS), unseen), items.cast(_ITEMS), unseen, **sums)

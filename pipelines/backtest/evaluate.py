@@ -95,8 +95,9 @@ def evaluate(
     for night in sorted({night for opens, judged, _ in opening for night in _days(opens, judged)}):
         tell(night)
         past = history(archive, night, asked.config.history.nights) if past_of is None else past_of(night)
-        with requests_of(archive, engine, events_of(archive, night), past):
-            real, cast = _loaded(archive, engine, night, asked, known)
+        with requests_of(archive, engine, events_of(archive, night), past) as lacking:
+            real = Night.of(engine, lacking)
+            cast = _cast(archive, real, night, asked, known)
             drawn = [
                 case
                 for opens, judged, kind in opening
@@ -125,22 +126,19 @@ def _days(first: date, last: date) -> Iterator[date]:
     return (first + timedelta(days=day) for day in range((last - first).days + 1))
 
 
-def _loaded(
-    archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, asked: Asked, known: dict[str, Actor]
-) -> tuple[Night, Cast]:
-    """The night in the engine: its real rows, what may be named in it, and who may act: also who is idle tonight.
+def _cast(archive: Archive, real: Night, night: date, asked: Asked, known: dict[str, Actor]) -> Cast:
+    """What may be named in the night, and who may act: also who is idle tonight.
 
     Args:
         known: actors of the nights read before; tonight's are added.
     """
-    real = Night.of(engine)
     types = dict(zip(real.days["principal"].to_pylist(), real.days["type"].to_pylist(), strict=True))
-    actors = candidates(engine, types, f"{asked.seed} {archive.cluster} {night}", asked.guilty(night))
+    actors = candidates(real.engine, types, f"{asked.seed} {archive.cluster} {night}", asked.guilty(night))
     guilty = asked.guilty(night)
     for name in sorted(set(known) - set(types) - set(guilty)):
         actors.setdefault(known[name].type, []).append(known[name])
     known |= {actor.principal: actor for there in actors.values() for actor in there}
-    return real, Cast(night, cluster_of(engine), actors)
+    return Cast(night, cluster_of(real.engine), actors)
 
 
 def _acted(

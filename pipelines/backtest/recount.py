@@ -7,7 +7,7 @@ a night counts all cases at once. tests/pipelines/backtest compares with the pla
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +36,14 @@ class Night:
     engine: duckdb.DuckDBPyConnection
     days: pa.Table
     shown: Mapping[str, int]
+    lacking: Collection[str] = ()
+    """Columns that no event of the night has, for an older version archived it."""
 
     @classmethod
-    def of(cls, engine: duckdb.DuckDBPyConnection) -> Night:
+    def of(cls, engine: duckdb.DuckDBPyConnection, lacking: Collection[str] = ()) -> Night:
         """Of an engine with a prepared night in it."""
         shown = engine.sql(f"SELECT {SHOWN} FROM tallies WHERE grain = 'alike'").to_arrow_table().to_pylist()[0]
-        return cls(engine, engine.sql(DAYS).to_arrow_table(), shown)
+        return cls(engine, engine.sql(DAYS).to_arrow_table(), shown, lacking)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,9 @@ def _changes(night: Night, other: duckdb.DuckDBPyConnection, number: int) -> lis
         "ORDER BY 1"
     ).to_arrow_table()
     shown = other.sql(f"SELECT tag, {SHOWN} FROM added GROUP BY tag").to_arrow_table().to_pylist()
-    blinds = {row.pop("tag"): blind({name: n + night.shown[name] for name, n in row.items()}) for row in shown}
+    blinds = {
+        row.pop("tag"): blind({name: n + night.shown[name] for name, n in row.items()}, night.lacking) for row in shown
+    }
     days = _by_case(pa.concat_tables([acted, moved.cast(acted.schema)]))
     touched = other.sql(f"SELECT {', '.join(ITEM)} FROM untagged ORDER BY ALL").to_arrow_table()
     # who only renews leases touches nothing

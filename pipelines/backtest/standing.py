@@ -50,7 +50,7 @@ def standings(
         pasts: of each case, its own history of principal_days; the same object as `past` where that is the night's.
         guilty: principals that are counted neither as above nor below: labelled attackers.
     """
-    unseen = blind(night.shown)
+    unseen = blind(night.shown, night.lacking)
     plain = past is not None and not np.isnan(learnt(counts_of(past)).values).all(axis=0).any()
     together = [i for i, c in enumerate(changes) if plain and pasts[i] is past and c.blind == unseen]
     found: dict[int, Standing] = {}

@@ -21,8 +21,10 @@ from pipelines.archive import Archive
 from pipelines.commits import Commit, folder
 from pipelines.config import Config
 from pipelines.errors import ConfigError, RetryError
+from pipelines.events import SCHEMA
 from pipelines.scratch import scratch
 from pipelines.spark.session import session
+from pipelines.stages.features import lacking
 from pipelines.store import LocalStore, ObjectStore, open_store
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def count_on_spark(archive: Archive, config: Config, commit: Commit, past_items:
     ):
         staging.put("past_items", past_items)
         try:
-            _run(spark, paths, staging)
+            unknown = _run(spark, paths, staging)
         except Exception as error:
             short = _SCARCE.search(str(error))
             if short is None:
@@ -77,7 +79,7 @@ def count_on_spark(archive: Archive, config: Config, commit: Commit, past_items:
             raise RetryError(f"Spark: {short[0]}; raise spark_memory under [features], or free space") from error
         days = staging.get("days").sort_by("principal")
         items = staging.get("items").sort_by([(name, "ascending") for name in ("principal", "kind", "item")])
-        return counted(days, items, staging.get("night"))
+        return counted(days, items, staging.get("night"), unknown)
 
 
 @contextmanager
@@ -107,9 +109,13 @@ def _events(archive: Archive, commit: Commit, config: Config) -> Iterator[list[s
         yield [f"{where}/{part.file}" for part in commit.parts]
 
 
-def _run(spark: SparkSession, events: list[str], staging: _Staging) -> None:
-    """Every statement in its order; each table is staged, and read from there by the next ones."""
-    _read(spark, *events).createOrReplaceTempView("events")
+def _run(spark: SparkSession, events: list[str], staging: _Staging) -> frozenset[str]:
+    """Every statement in its order; each table is staged, and read from there by the next ones.
+
+    Returns the columns that older versions wrote none of."""
+    staging.put("no_event", SCHEMA.empty_table())
+    found = _read(spark, *events, merged=True)
+    found.unionByName(_read(spark, staging.url("no_event")), allowMissingColumns=True).createOrReplaceTempView("events")
     _read(spark, staging.url("past_items")).createOrReplaceTempView("past_items")
     spark.sql(text("spark", "requests")).createOrReplaceTempView("requests")
 
@@ -123,8 +129,10 @@ def _run(spark: SparkSession, events: list[str], staging: _Staging) -> None:
     if make("tallies", "crowds").limit(1).count():
         make("crowded_tallies").createOrReplaceTempView("tallies")
     make("items", "new_items", "hours", "days", "night")
+    return lacking(frozenset(found.columns))
 
 
-def _read(spark: SparkSession, *paths: str) -> DataFrame:
+def _read(spark: SparkSession, *paths: str, merged: bool = False) -> DataFrame:
     # a path is a glob to Spark
-    return spark.read.parquet(*(re.sub(r"([\\{}\[\]*?])", r"\\\1", path) for path in paths))
+    plain = (re.sub(r"([\\{}\[\]*?])", r"\\\1", path) for path in paths)
+    return spark.read.option("mergeSchema", merged).parquet(*plain)

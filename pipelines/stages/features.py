@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -77,28 +77,36 @@ def _past_items(past: History) -> pa.Table:
 @contextmanager
 def requests_of(
     archive: Archive, engine: duckdb.DuckDBPyConnection, commit: Commit, past: History, *, keep: bool = True
-) -> Iterator[None]:
+) -> Iterator[frozenset[str]]:
     """The engine with the night's `requests`, `tallies`, `items` and `new_items` in it, given back afterwards.
+
+    Yields the columns that older versions wrote none of.
 
     Args:
         keep: for who reads the requests time and again.
     """
     with archive.files(commit) as parts:
         engine.register("no_event", SCHEMA.empty_table())
-        engine.execute(f"CREATE OR REPLACE TEMP VIEW events AS {_events(parts)}")
+        found = [frozenset(pq.read_schema(part).names) for part in parts]
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW events AS {_events(parts, found)}")
         engine.register("past_items", _past_items(past))
         try:
             prepare(engine, keep_requests=keep)
-            yield
+            yield lacking(frozenset().union(*found))
         finally:
             forget(engine)
             engine.unregister("past_items")
             engine.unregister("no_event")
 
 
-def _events(parts: Sequence[Path]) -> str:
+def lacking(columns: Set[str]) -> frozenset[str]:
+    """What is no column of a night's events, though it is one of the events that this version archives."""
+    return frozenset(SCHEMA.names) - columns
+
+
+def _events(parts: Sequence[Path], columns: Iterable[Set[str]]) -> str:
     """SQL of a night's events; what a part written by an older version has no column for is null."""
-    if all(set(SCHEMA.names) <= set(pq.read_schema(part).names) for part in parts):
+    if not any(map(lacking, columns)):
         return f"SELECT * FROM {read_parts(parts)}"
     return f"SELECT * FROM {read_parts(parts, ', union_by_name = true')} UNION ALL BY NAME SELECT * FROM no_event"
 
@@ -123,8 +131,8 @@ def features(
     if counting is not None:
         counted = counting(commit, _past_items(past))
     else:
-        with modest(engine), requests_of(archive, engine, commit, past, keep=False):
-            counted = count(engine)
+        with modest(engine), requests_of(archive, engine, commit, past, keep=False) as unknown:
+            counted = count(engine, unknown)
     earlier = past.days
     judged = surprises(counts_of(counted.days), NO_PAST if earlier is None else counts_of(earlier))
     seen = _first_seen(earlier)

@@ -6,7 +6,7 @@ import pytest
 from builders import event
 
 from features import predicates as p
-from features.blind import LACKABLE, needed
+from features.blind import LACKABLE, blind, needed
 from features.catalogue import FEATURES, NAMES
 from features.days import count, prepare
 from features.levels import Level
@@ -55,6 +55,24 @@ def test_a_feature_sees_when_one_body_was_logged(night, name, level):
     found = night(event(**READS[name]), event(**(READS[name] | WHOLE | {"level": level})))
     assert _blind(found) == set()
     assert found.days[CART][name] in (0, 1, 60)
+
+
+@EACH
+def test_a_feature_is_blind_when_an_older_version_archived_no_column_of_what_it_reads(name):
+    told = {f"{f.name}_{ending}": 1 for f in FEATURES for ending in ("asked", "shown")}
+    blinding = {fact.name for fact in FACTS if name in blind(told, {fact.name})}
+    assert 0 < len(blinding) < 9
+    assert name in blind(told, blinding)
+    assert name not in blind(told, {fact.name for fact in FACTS} - blinding)
+    assert name not in blind(told | {f"{name}_asked": 0}, blinding)
+
+
+def test_what_older_versions_archived_of_no_event_is_null(night):
+    found = night(event(**(READS["privileged_writes"] | WHOLE)), event(user="eve"))
+    assert "privileged_writes" not in found.counted.blind
+    older = count(found.engine, {"privileged"})
+    assert set(older.blind) - set(found.counted.blind) == {"privileged_writes", "carried_out_privileges"}
+    assert older.days["privileged_writes"].null_count == older.days.num_rows
 
 
 @EACH

@@ -10,6 +10,7 @@ import pyarrow as pa
 from real_spark.conftest import NIGHT
 from real_spark.hostile import hostile
 
+from pipelines.body_facts import FACTS
 from pipelines.config import Config, FeaturesConfig
 from pipelines.decoded import Derived
 from pipelines.events import SCHEMA
@@ -28,6 +29,12 @@ def test_hostile_names_and_rows_full_of_nulls_are_counted_alike(both: Both) -> N
 def test_a_night_of_one_empty_event_is_counted_alike(both: Both) -> None:
     row = {"stage_ts": hostile(NIGHT, 1, seed=4)["stage_ts"][0].as_py()}
     assert both([pa.Table.from_pylist([row], schema=SCHEMA)]).table["principal"].to_pylist() == ["unauthenticated"]
+
+
+def test_events_of_older_versions_are_counted_alike_and_what_none_has_a_column_for_is_blind(both: Both) -> None:
+    older = hostile(NIGHT, 300, seed=6).drop_columns([fact.name for fact in FACTS])
+    assert "privileged_writes" in both([older]).meta["blind"]
+    assert "privileged_writes" not in both([older, hostile(NIGHT, 300, seed=7)]).meta["blind"]
 
 
 def test_executors_that_share_no_folder_but_the_staging_one_count_alike(both: Both, tmp_path: Path) -> None:
