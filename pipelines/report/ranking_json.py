@@ -7,6 +7,7 @@ import json
 from dataclasses import fields
 
 from pipelines.report.columns import COLUMNS, Cell
+from pipelines.report.groups import Group, groups
 from pipelines.report.model import Coverage, Night
 from pipelines.report.sentences import notices
 
@@ -32,9 +33,15 @@ def ranking_json(night: Night) -> str:
             {"name": column.name, "title": column.title, "unit": column.unit, "meaning": column.meaning}
             for column in COLUMNS
         ],
+        "groups": [_group(group) for group in groups(night.ranked)],
         "ranking": [{column.name: column.cell(row) for column in COLUMNS} for row in night.ranked],
     }
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _group(group: Group) -> Cell:
+    members: Cell = [{"rank": member.rank, "principal": member.principal} for member in group.members]
+    return {"id": group.id, "kind": group.kind, "item": group.item, "cause": group.cause, "members": members}
 
 
 def _coverage(coverage: Coverage) -> Cell:
