@@ -82,6 +82,11 @@ class Groups:
         """Of each principal, its place among `names`."""
         return {name: place for place, name in enumerate(self.names)}
 
+    def rows_of(self, principals: Iterable[str]) -> Whole:
+        """How many rows each of these principals has."""
+        found: Whole = np.append(self.sizes, 0)[self.find(principals)]
+        return found
+
     def find(self, principals: Iterable[str]) -> Whole:
         """Place of each of these principals among `names`; -1 for one that has no row."""
         return np.fromiter((self.places.get(name, -1) for name in principals), dtype=np.int64)

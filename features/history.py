@@ -55,10 +55,6 @@ class Reference:
         """Decades for each cell; 0 where the count is 0 or NaN."""
         return decades(counts, self.mean, self.variance)
 
-    def at(self, rows: Whole) -> Reference:
-        """Of some of the rows."""
-        return Reference(self.mean[rows], self.variance[rows])
-
 
 @dataclass(frozen=True)
 class Surprises:
@@ -97,13 +93,9 @@ class Surprises:
         """The smallest of the three: strange for itself, for its peers and for the cluster at once."""
         return np.minimum(np.minimum(self.own, self.peers), self.cluster)
 
-    def least_of(self, counts: Floats, rows: Whole) -> Floats:
-        """The smallest surprise of other counts of some of the night's rows, by the same references.
-
-        Args:
-            counts: (k, features); rows: (k,), whose.
-        """
-        least: Floats = np.minimum.reduce([reference.at(rows).surprise(counts) for reference in self.references])
+    def least_of(self, counts: Floats) -> Floats:
+        """The smallest surprise of other counts in place of the night's, by the same references."""
+        least: Floats = np.minimum.reduce([reference.surprise(counts) for reference in self.references])
         return least
 
 
@@ -152,8 +144,7 @@ def surprises(tonight: Counts, past: Counts) -> Surprises:
     deciding = np.argmin(found, axis=0)
     means = np.stack([r.mean for r in references])
     expected = np.take_along_axis(means, deciding[None], axis=0)[0]
-    places = past.groups.find(tonight.principals)
-    nights = np.append(past.groups.sizes, 0)[places]
+    nights = past.groups.rows_of(tonight.principals)
     return Surprises(found[0], found[1], found[2], expected, nights, references, tonight, known)
 
 

@@ -1,10 +1,12 @@
 """The archive of one cluster: events and quarantine by append, derived tables by replacement.
 
 Append: parts first, under names made from their content; then one commit. A crash leaves parts nobody reads.
-Replace: one object a night, written atomically, its inputs in its own metadata."""
+Replace: one object a night, written atomically, its inputs in its own metadata.
+Marks: one object each, named by its content, written once and found by listing."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +21,8 @@ from pipelines import commits
 from pipelines.commits import Commit, Counts, Input, Part
 from pipelines.decoded import Decoded, Derived
 from pipelines.errors import DataError, RetryError
+from pipelines.marking import record
+from pipelines.marking.record import MARK_FILE, MARKS, Mark
 from pipelines.parquet import encode, rows_of, written
 from pipelines.scratch import scratch
 from pipelines.store import ObjectStore
@@ -54,6 +58,7 @@ class Archive:
     def __init__(self, store: ObjectStore, cluster: str) -> None:
         self.store = store
         self.cluster = cluster
+        self._marks: dict[str, Mark] = {}
 
     def newest(self, table: str, night: date) -> Commit | None:
         """The commit of a night, or None."""
@@ -176,6 +181,35 @@ class Archive:
         where = f"{commits.folder(table, self.cluster, night)}/{table}.parquet"
         body = self.store.get(where)
         return None if body is None else _decoded.table(body, f"{self.store.url}/{where}")
+
+    def add_mark(self, mark: Mark) -> Mark:
+        """Write a mark, once and for all; it comes back with its id.
+
+        Raises:
+            DataError: other bytes stand under its name.
+        """
+        mark, body = record.written(mark)
+        if not self.store.put_new(record.key(mark), body):
+            raise DataError(
+                f"{self.store.url}/{record.key(mark)}: other bytes stand under this name; remove the damaged object "
+                "and mark again"
+            )
+        return mark
+
+    def marks(self) -> list[Mark]:
+        """Every mark of the cluster that the store lists, in the order in which they count.
+
+        Raises:
+            DataError: one is damaged.
+        """
+        listed = self.store.list(f"{MARKS}/cluster={self.cluster}/date=")
+        for key in listed:
+            # a mark never changes: what was read once need not be read again
+            if key not in self._marks and re.fullmatch(MARK_FILE, key.rpartition("/")[2]):
+                body = self.store.get(key)
+                if body is not None:
+                    self._marks[key] = record.read(body, key, f"{self.store.url}/{key}")
+        return record.in_order([self._marks[key] for key in listed if key in self._marks])
 
     def replace(self, table: str, night: date, rows: pa.Table, meta: dict[str, Any]) -> str:
         """Write a derived table in one atomic step; its sha256 comes back. The same bytes are not written again."""

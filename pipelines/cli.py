@@ -20,6 +20,7 @@ from pipelines.config_load import load
 from pipelines.endings import NAME, endable, explained, mend_streams
 from pipelines.errors import ENDINGS, AuditForestError, ConfigError, worst
 from pipelines.jobs import Job, archive_of, each, opened, say
+from pipelines.marking.command import mark, marks
 from pipelines.nightly import (
     in_turn,
     passed_over,
@@ -33,7 +34,7 @@ from pipelines.nightly import (
 from pipelines.options import options
 from pipelines.progress import complain, shown
 from pipelines.report.sentences import counted, coverage_line, notices, run_line
-from pipelines.report.terminal import backtest_tables, ranking_table, remarks
+from pipelines.report.terminal import backtest_tables, ranking_table
 from pipelines.report.text import shown_name
 from pipelines.stages.check import check
 from pipelines.stages.features import typed
@@ -75,16 +76,14 @@ def _nightly(job: Job) -> None:
         if made.night.date == job.run.nights[-1]:
             job.say(*_results(made, job))
         else:
-            first = made.night.ranked[0]
-            name = shown_name(first.principal, 60)
-            count = counted(len(made.night.ranked), "principals")
-            job.say(f"{made.night.date}  {why and f'{why}: '}{count}, first {name} ({first.score:.3g})")
+            everybody = made.night.principals
+            first = next((f", first {shown_name(row.principal, 60)} ({row.score:.3g})" for row in everybody), "")
+            job.say(f"{made.night.date}  {why and f'{why}: '}{counted(len(everybody), 'principals')}{first}")
 
 
 def _results(made: Published, job: Job) -> Iterator[str | Table]:
     yield from (f"{made.night.date}  {notice}" for notice in notices(made.night))
     yield ranking_table(made.night)
-    yield from remarks(made.night)
     yield coverage_line(made.night)
     yield from _of_this_run(job)
     yield f"report: {job.archive.store.url}/{made.html}"
@@ -201,6 +200,10 @@ def evaluate(**given: Any) -> None:
 def _evaluate(job: Job, given: Mapping[str, Any]) -> None:
     found = run_evaluate(job.archive, job.engine, given["nights"], given["per_kind"], job.config, job.run, job.progress)
     job.say(*(found.to_json().splitlines() if given["format"] == "json" else backtest_tables(found)))
+
+
+cli.add_command(mark)
+cli.add_command(marks)
 
 
 @cli.group("archive", no_args_is_help=False)

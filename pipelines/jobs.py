@@ -112,7 +112,7 @@ def each(command: str, given: Mapping[str, Any], work: Callable[[Job], None]) ->
             work(job)
         return
     codes = []
-    for cluster in _configured(given):
+    for cluster in clusters_of(given):
         try:
             with _job(command, cluster, given) as job:
                 job.say(f"cluster {cluster}")
@@ -125,7 +125,12 @@ def each(command: str, given: Mapping[str, Any], work: Callable[[Job], None]) ->
         sys.exit(worst(codes))
 
 
-def _configured(given: Mapping[str, Any]) -> list[str]:
+def clusters_of(given: Mapping[str, Any]) -> list[str]:
+    """The clusters that are configured.
+
+    Raises:
+        ConfigError: there is none, or a source is named that would be read for each of several.
+    """
     clusters = sorted(load(given["config"], {}).clusters)
     if not clusters:
         raise ConfigError(

@@ -119,6 +119,7 @@ def run_features(
         left_out=made.meta["left_out"],
         reasons=_share_unparsed(made.meta["reasons"]),
         history_nights=made.meta["history_nights"],
+        confirmed=made.meta["origin"]["confirmed"],
     )
     return made
 
@@ -143,7 +144,7 @@ def run_score(
     """The score stage of one night."""
     progress.stage("score", night)
     made = score(archive, engine, night, config.history.nights, config.history.wanted, config.forest)
-    run.note(night, ranking=made.sha256, principals=made.table.num_rows)
+    run.note(night, ranking=made.sha256, principals=made.table.num_rows, confirmed=made.meta["origin"]["confirmed"])
     return made
 
 
@@ -151,7 +152,7 @@ def run_report(archive: Archive, night: date, run: Run, progress: Progress) -> P
     """The report stage of one night."""
     progress.stage("report", night)
     made = report(archive, night)
-    run.note(night, reports=made.files)
+    run.note(night, reports=made.files, marks=[mark.id for mark in made.night.marks])
     return made
 
 

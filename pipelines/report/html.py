@@ -15,11 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pipelines.report.backtest import LIMITS, BackTest, headline, percent
 from pipelines.report.columns import COLUMNS, Cell, Column, utc
 from pipelines.report.model import Evidence, Night, RankedPrincipal, Reason
-from pipelines.report.opinions import disagreement
 from pipelines.report.sentences import (
     NOTHING,
     SCORE,
-    arrived,
     counted,
     coverage_line,
     figure,
@@ -54,13 +52,14 @@ class _ShownReason:
 @dataclass(frozen=True)
 class _Card:
     row: RankedPrincipal
+    badge: str | None  # what analysts say of it
     bar: float  # of the strangest score, 0 to 100
     reasons: tuple[_ShownReason, ...]
     loose_evidence: tuple[Evidence, ...]  # of features that are not among the reasons
     usernames: tuple[str, ...]  # where they say more than the principal's name
     more_usernames: int
     notes: tuple[str, ...]  # since when, and with whom
-    said: tuple[str, ...]  # what would be otherwise, what is new, where the measures disagree
+    otherwise: str | None
 
 
 def report_html(night: Night, backtest: BackTest | None = None) -> str:
@@ -72,7 +71,8 @@ def report_html(night: Night, backtest: BackTest | None = None) -> str:
         csp=content_security_policy(style),
         notices=notices(night),
         coverage_line=coverage_line(night),
-        cards=[_card(row, night.ranked[0].score) for row in night.ranked[:IN_FULL]],
+        cards=[_card(row, night) for row in night.ranked[:IN_FULL]],
+        expected=[[_brief(column, row) for column in _BRIEF] for row in night.expected],
         later=[[_brief(column, row) for column in _BRIEF] for row in night.ranked[IN_FULL:]],
         brief=_BRIEF,
         figures=[column for column in COLUMNS if column.figure],
@@ -134,18 +134,20 @@ def _time(time: datetime, night: date) -> str:
     return f"{time:%H:%M:%S}" if time.date() == night else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
-def _card(row: RankedPrincipal, strangest: float) -> _Card:
+def _card(row: RankedPrincipal, night: Night) -> _Card:
+    strangest = max(one.score for one in night.principals)
     features = {reason.feature for reason in row.reasons}
     usernames = () if row.usernames == (row.principal,) else row.usernames
     return _Card(
         row=row,
+        badge=night.badges.get(row.principal),
         bar=round(100 * max(0.0, min(1.0, row.score / strangest)), 1) if strangest > 0 else 0.0,
         reasons=tuple(_shown_reason(reason, row.evidence) for reason in row.reasons),
         loose_evidence=tuple(item for item in row.evidence if item.feature not in features),
         usernames=usernames[:_MOST_USERNAMES],
         more_usernames=len(usernames[_MOST_USERNAMES:]),
         notes=tuple(note for note in (lasting(row), moved(row), *row.marks) if note is not None),
-        said=tuple(line for line in (arrived(row), otherwise(row), disagreement(row)) if line is not None),
+        otherwise=otherwise(row),
     )
 
 

@@ -51,43 +51,6 @@ class Counterfactual:
     instead: int  # the usual count
     rank: int  # with this count alone as usual
     rank_without_all: int  # with the counts of all its reasons as usual
-    score_without_all: float  # and its score then
-
-    def __post_init__(self) -> None:
-        _check_finite(self)
-
-
-@dataclass(frozen=True)
-class Places:
-    """Ranks by each measure alone."""
-
-    codisp: int
-    norm: int
-    aws_score: int
-
-    @property
-    def each(self) -> tuple[int, int, int]:
-        """All three, as declared."""
-        return self.codisp, self.norm, self.aws_score
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A reason that was none on the principal's last night."""
-
-    feature: str
-    meaning: str  # one sentence, from the catalogue
-    unit: str
-    value: int  # tonight
-    before: int | None  # on its last night; None where the source was blind
-
-
-@dataclass(frozen=True)
-class Newcomer:
-    """A principal at the top that was not there the night before."""
-
-    last_night: date | None  # its own last one; None where the history knows none
-    new: tuple[Begun, ...]
 
 
 @dataclass(frozen=True)
@@ -138,8 +101,6 @@ class RankedPrincipal:
     counterfactual: Counterfactual | None
     strange_nights: int
     together: Together | None
-    places: Places | None
-    newcomer: Newcomer | None
     evidence: tuple[Evidence, ...]
     detail: Detail | None
     marks: tuple[str, ...]
@@ -148,6 +109,32 @@ class RankedPrincipal:
 
     def __post_init__(self) -> None:
         _check_finite(self)
+
+
+@dataclass(frozen=True)
+class MarkedRange:
+    """What a mark says of one feature."""
+
+    feature: str
+    most: int  # marked from 0 to this
+    named: bool  # by the analyst; else one of the reasons of the marked night
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A mark that holds on this night, or of which the report must tell that it ended."""
+
+    id: str
+    principal: str
+    state: str  # expected, investigating or confirmed
+    because: str
+    night: date  # the marked one
+    until: date
+    made_at: datetime
+    os_user: str | None
+    aws_identity: str | None
+    features: tuple[MarkedRange, ...]
+    reopened: tuple[str, ...]  # why an expected principal stands in the ranking again; empty where it does not
 
 
 @dataclass(frozen=True)
@@ -183,7 +170,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Night:
-    """All that one night's reports show; `ranked` in the order of rank."""
+    """All that one night's reports show; `ranked` in the order of rank, `expected` those that marks set apart."""
 
     cluster: str
     date: date
@@ -196,3 +183,15 @@ class Night:
     seed: int
     trees: int
     version: str
+    expected: tuple[RankedPrincipal, ...] = ()
+    marks: tuple[Marked, ...] = ()  # of one principal the one that counts last
+
+    @property
+    def principals(self) -> tuple[RankedPrincipal, ...]:
+        """Everybody, those set apart behind the others."""
+        return self.ranked + self.expected
+
+    @property
+    def badges(self) -> dict[str, str]:
+        """By principal what analysts say of it, in one word."""
+        return {mark.principal: "re-opened" if mark.reopened else mark.state for mark in self.marks}

@@ -4,11 +4,11 @@ Tested in tests/report/test_ranking_json.py.
 """
 
 import json
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 
-from pipelines.report.columns import COLUMNS, Cell
-from pipelines.report.groups import Group, groups
-from pipelines.report.model import Coverage, Night
+from pipelines.report.columns import COLUMNS, Cell, utc
+from pipelines.report.model import Coverage, Marked, Night, RankedPrincipal
 from pipelines.report.sentences import notices
 
 
@@ -33,15 +33,20 @@ def ranking_json(night: Night) -> str:
             {"name": column.name, "title": column.title, "unit": column.unit, "meaning": column.meaning}
             for column in COLUMNS
         ],
-        "groups": [_group(group) for group in groups(night.ranked)],
-        "ranking": [{column.name: column.cell(row) for column in COLUMNS} for row in night.ranked],
+        "ranking": _rows(night.ranked),
+        "expected": _rows(night.expected),
+        "marks": [_mark(mark) for mark in night.marks],
     }
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def _group(group: Group) -> Cell:
-    members: Cell = [{"rank": member.rank, "principal": member.principal} for member in group.members]
-    return {"id": group.id, "kind": group.kind, "item": group.item, "cause": group.cause, "members": members}
+def _rows(rows: Sequence[RankedPrincipal]) -> Cell:
+    return [{column.name: column.cell(row) for column in COLUMNS} for row in rows]
+
+
+def _mark(mark: Marked) -> Cell:
+    told = asdict(mark)
+    return told | {"night": mark.night.isoformat(), "until": mark.until.isoformat(), "made_at": utc(mark.made_at)}
 
 
 def _coverage(coverage: Coverage) -> Cell:

@@ -24,7 +24,7 @@ _FORMULA_IN_JSON = re.compile(rf'([,;"] *)({_SIGN})')
 
 
 def ranking_csv(night: Night) -> str:
-    """One header line, then one line a principal in the order of rank.
+    """One header line, then one line a principal in the order of rank; those that marks set apart come last.
 
     Text is quoted, a number is not; nothing known is an empty cell; a list is compact JSON. Text longer than
     1,000 characters is clipped and says so.
@@ -32,7 +32,7 @@ def ranking_csv(night: Night) -> str:
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow([column.name for column in SHEET])
-    for row in night.ranked:
+    for row in night.principals:
         writer.writerow([_csv_cell(column.cell(row)) for column in SHEET])
     return out.getvalue()
 

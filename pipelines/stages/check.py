@@ -19,8 +19,10 @@ from pipelines import commits, words
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, QUARANTINE, RANKING
 from pipelines.config import CLUSTER_PATTERN
 from pipelines.keys import PROBE, TEMPORARY, is_key
+from pipelines.marking.record import MARK_FILE, MARKS
 from pipelines.scratch import scratch
 from pipelines.stages.check_commits import Chain, Look, chain, orphans, parts, references
+from pipelines.stages.check_marks import marks
 from pipelines.stages.check_tables import Claim, Night, judge, judge_reports, reports, tables
 from pipelines.stages.findings import Checked, Tally
 from pipelines.stages.reading import Progress
@@ -32,6 +34,7 @@ _OBJECTS: Mapping[str, str] = {
     EVENTS: _APPENDED,
     QUARANTINE: _APPENDED,
     **{table: rf"{table}\.parquet" for table in (ITEMS, PRINCIPAL_DAYS, RANKING)},
+    MARKS: MARK_FILE,
     REPORTS: r"ranking\.csv|ranking\.json|report\.html|backtest\.json",
 }
 """What a night's folder of each table may hold."""
@@ -176,7 +179,8 @@ def _records(store: ObjectStore, keys: Iterable[str], scope: _Scope, tally: Tall
         for night, facts in by_night.items():
             place = (cluster, night)
             if scope.holds(*place):
-                claims[place] = replace(claims.get(place, Claim()), **facts)
+                claim = claims.get(place, Claim())
+                claims[place] = replace(claim, **facts | {"marks": {**claim.marks, **facts.get("marks", {})}})
     return claims
 
 
@@ -198,6 +202,8 @@ def _told(key: str, body: bytes) -> tuple[datetime, str, dict[date, dict[str, An
             claim |= {"record": key, "generation": int(facts["generation"]), "events": str(facts["events"])}
         if "reports" in facts:
             claim["reports"] = dict(facts["reports"])
+        if "mark" in facts:
+            claim["marks"] = {str(facts["mark"]): key}
     return datetime.fromisoformat(record["started"]).astimezone(UTC), record["cluster"], claims
 
 
@@ -207,6 +213,7 @@ def _check_night(look: Look, cluster: str, day: date, listed: Mapping[str, Seque
     # what is made from commits before them, or a job that commits meanwhile would look like a lost commit
     found = tables(night, [table for table in names if names[table]])
     published = reports(night, names[REPORTS])
+    marks(night, names[MARKS], claim.marks)
     # a job files the quarantine before the events that count it
     events = chain(look, EVENTS, cluster, day, names[EVENTS])
     quarantine = chain(look, QUARANTINE, cluster, day, names[QUARANTINE])

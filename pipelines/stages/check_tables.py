@@ -44,12 +44,15 @@ _HTML = re.compile(rb"generation ([0-9]{1,9}) of this night")
 
 @dataclass(frozen=True)
 class Claim:
-    """What the latest records say of a night: the commit of events that was seen, and the files of the report."""
+    """What the latest records say of a night: the commit of events that was seen, and the files of the report.
+
+    `marks` names, by the id of each mark that any record tells of, that record."""
 
     record: str = ""
     generation: int = 0
     events: str = ""
     reports: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

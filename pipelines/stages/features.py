@@ -124,7 +124,13 @@ def features(
     """
     commit = events_of(archive, night)
     past = history(archive, night, length)
-    origin = {"events": commit.sha256, "history": past.origin, "length": length, "code": dict(code())}
+    origin = {
+        "events": commit.sha256,
+        "history": past.origin,
+        "confirmed": past.confirmed,
+        "length": length,
+        "code": dict(code()),
+    }
     found = unchanged(archive, PRINCIPAL_DAYS, night, origin)
     if found is not None and unchanged(archive, ITEMS, night, origin) is not None:
         return found
@@ -135,7 +141,7 @@ def features(
             counted = count(engine, unknown)
     earlier = past.days
     judged = surprises(counts_of(counted.days), NO_PAST if earlier is None else counts_of(earlier))
-    seen = _first_seen(earlier)
+    seen = _first_seen(past.seen)
     first = [seen.get(principal, night) for principal in counted.days["principal"].to_pylist()]
     days = with_surprises(counted.days, judged).append_column("first_seen", pa.array(first, pa.date32()))
     meta: dict[str, Any] = {

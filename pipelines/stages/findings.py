@@ -45,6 +45,12 @@ KINDS: tuple[Kind, ...] = (
         "table", True, "A derived table is damaged, or belongs to another place.", f"delete the object, then {_AGAIN}"
     ),
     Kind("record", True, "A run's record cannot be read.", "restore it, or delete it: no table is made from it"),
+    Kind(
+        "mark",
+        True,
+        "An analyst's mark is not as it was written, or missing although a run's record names it.",
+        "restore it from a copy of the archive; else remove what is left of it and mark again",
+    ),
     Kind("columns", False, "A part or a table lacks columns of this version.", _AGAIN),
     Kind("stale", False, "A table or a report was made before the newest commit.", _AGAIN),
     Kind("mixed", False, "The tables of a night were not made together.", _AGAIN),

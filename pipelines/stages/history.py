@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.days import HASH
 from features.matrix import JUDGED_BY
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
 from pipelines.decoded import Derived
+from pipelines.marking.holding import confirmed
 
 
 @dataclass(frozen=True)
 class PastNight:
-    """One earlier night's tables."""
+    """One earlier night's tables, and by principal the mark that confirms its attack on that night."""
 
     night: date
     days: Derived
     items: Derived
+    confirmed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,41 @@ class History:
 
     @property
     def days(self) -> pa.Table | None:
-        """All principal-nights, each with how many nights judged it; None without a past."""
-        return pa.concat_tables([_judged(n.days) for n in self.nights]) if self.nights else None
+        """The baseline: all principal-nights but the confirmed attacks, each with how many nights judged it.
+
+        None without a past."""
+        return _whole([_without(_judged(n.days), n.confirmed) for n in self.nights])
+
+    @property
+    def seen(self) -> pa.Table | None:
+        """All principal-nights, confirmed attacks among them: when a principal was there, and how strange it was."""
+        return _whole([_judged(n.days) for n in self.nights])
 
     @property
     def items(self) -> pa.Table | None:
-        """All items, or None without a past."""
-        return pa.concat_tables([_plain(n.items.table) for n in self.nights]) if self.nights else None
+        """All items but those of confirmed attacks, or None without a past."""
+        return _whole([_without(_plain(n.items.table), n.confirmed) for n in self.nights])
+
+    @property
+    def confirmed(self) -> list[str]:
+        """The marks by which principal-nights are no part of the baseline, sorted."""
+        return sorted(mark for n in self.nights for mark in n.confirmed.values())
 
     @property
     def origin(self) -> dict[str, Any]:
         """Hashes of every table read, by night."""
         return {n.night.isoformat(): [n.days.sha256, n.items.sha256] for n in self.nights}
+
+
+def _whole(tables: Sequence[pa.Table]) -> pa.Table | None:
+    whole = pa.concat_tables(tables) if tables else None
+    return whole if whole is not None and whole.num_rows else None
+
+
+def _without(table: pa.Table, principals: Collection[str]) -> pa.Table:
+    if not principals:
+        return table
+    return table.filter(pc.invert(pc.is_in(table["principal"], pa.array(sorted(principals), pa.string()))))
 
 
 def _judged(days: Derived) -> pa.Table:
@@ -59,9 +86,10 @@ def history(archive: Archive, night: date, length: int) -> History:
     """The nights with counts among the `length` dates before this one.
 
     A night not counted yet, counted by another catalogue, or whose two tables are of different generations, is left
-    out and named.
+    out and named. Principal-nights that a mark confirms as an attack are known, but no part of the baseline.
     """
     found = []
+    attacks = confirmed(archive.marks())
     unfit: dict[str, list[date]] = {}
     for back in range(min(length, (night - date.min).days), 0, -1):
         earlier = night - timedelta(days=back)
@@ -71,7 +99,7 @@ def history(archive: Archive, night: date, length: int) -> History:
         if problem := _problem(days, items):
             unfit.setdefault(problem, []).append(earlier)
         elif days is not None and items is not None:
-            found.append(PastNight(earlier, days, items))
+            found.append(PastNight(earlier, days, items, attacks.get(earlier, {})))
     return History(tuple(found), tuple(_notice(archive.cluster, *unfit_as) for unfit_as in unfit.items()))
 
 

@@ -1,4 +1,4 @@
-"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names, made from the ranking alone."""
+"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names, made of ranking and marks."""
 
 from __future__ import annotations
 
@@ -8,29 +8,20 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from features.catalogue import feature
-from features.feature import Feature
-from pipelines.archive import RANKING, Archive
+from pipelines.archive import Archive
 from pipelines.commits import folder, gaps
 from pipelines.decoded import Derived
 from pipelines.errors import OrderError
+from pipelines.marking.applied import applied
+from pipelines.marking.holding import holding
 from pipelines.report.backtest import BackTest
 from pipelines.report.detail import Detail
 from pipelines.report.html import report_html
-from pipelines.report.model import (
-    Begun,
-    Counterfactual,
-    Coverage,
-    Evidence,
-    Newcomer,
-    Night,
-    Places,
-    RankedPrincipal,
-    Reason,
-    Together,
-)
+from pipelines.report.model import Counterfactual, Coverage, Evidence, Night, RankedPrincipal, Reason, Together
 from pipelines.report.ranking_json import ranking_json
 from pipelines.report.table_csv import ranking_csv
-from pipelines.stages.features import events_of, typed
+from pipelines.stages.features import typed
+from pipelines.stages.ranked import counts_as_ranked, ranking_of
 
 REPORTS = "reports"
 BACKTEST = "backtest.json"
@@ -47,23 +38,22 @@ class Published:
 
 
 def report(archive: Archive, night: date) -> Published:
-    """Write the night's three reports; the same ranking gives the same bytes.
+    """Write the night's three reports; the same ranking and marks give the same bytes.
 
     Raises:
         OrderError: no event of the night is archived, or it was not ranked yet, or by a version this one cannot read.
         DataError: the ranking is damaged.
     """
-    ranking = archive.derived(RANKING, night)
-    where = f"{archive.store.url}: {archive.cluster}, {night}"
-    mend = f"run {typed('score', archive, night)}"
-    if ranking is None:
-        events_of(archive, night)
-        raise OrderError(f"{where}: the night is not ranked yet; {mend}")
+    ranking = ranking_of(archive, night)
     try:
         said = night_of(ranking)
     except (KeyError, TypeError, ValueError) as error:
         # a feature or a column that was renamed since
-        raise OrderError(f"{where}: ranked by another version of auditforest ({error}); {mend}") from error
+        raise OrderError(
+            f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
+            f"run {typed('score', archive, night)}"
+        ) from error
+    said = _marked(archive, ranking, said)
     to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),
@@ -73,6 +63,18 @@ def report(archive: Archive, night: date) -> Published:
     }
     files = {name: archive.publish(f"{to}/{name}", body.encode()) for name, body in bodies.items()}
     return Published(said, f"{to}/report.html", files)
+
+
+def _marked(archive: Archive, ranking: Derived, night: Night) -> Night:
+    """The night with the marks that hold on it.
+
+    Raises:
+        OrderError: somebody is expected, and the counts that tell whether this still holds are others, or gone.
+    """
+    held = holding(archive.marks(), night.date)
+    expected = [name for name, one in held.items() if one.expected and not one.ended]
+    counts = counts_as_ranked(archive, ranking, night.date, expected) if expected else {}
+    return applied(night, held, counts)
 
 
 def _backtest(archive: Archive, where: str) -> BackTest | None:
@@ -145,24 +147,12 @@ def _principal(row: dict[str, Any]) -> RankedPrincipal:
         "detail": None if row["detail"] is None else Detail.of(row["detail"]),
         "counterfactual": _counterfactual(row["counterfactual"]),
         "together": None if row["together"] is None else Together(**row["together"]),
-        "places": Places(**row["places"]),
-        "newcomer": _newcomer(row["newcomer"]),
     }
     return RankedPrincipal(**(row | made))
 
 
 def _counterfactual(row: dict[str, Any] | None) -> Counterfactual | None:
     return None if row is None else Counterfactual(unit=feature(row["feature"]).unit, **row)
-
-
-def _newcomer(row: dict[str, Any] | None) -> Newcomer | None:
-    if row is None:
-        return None
-    return Newcomer(row["last_night"], tuple(_begun(feature(b["feature"]), b) for b in row["new"]))
-
-
-def _begun(declared: Feature, row: dict[str, Any]) -> Begun:
-    return Begun(meaning=declared.meaning, unit=declared.unit, **row)
 
 
 def _reason(row: dict[str, Any]) -> Reason:

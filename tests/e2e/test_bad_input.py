@@ -345,7 +345,7 @@ def test_counts_of_another_history_are_not_ranked(ranked: Path, tmp_path: Path) 
     assert nightly(source, archive, SECOND).code == 0
     shutil.rmtree(archive / "items" / f"cluster={CLUSTER}" / f"date={FIRST}")
     ended = auditforest("score", "--cluster", CLUSTER, "--archive", archive, "--date", SECOND, *FEW_TREES)
-    said = refused(ended, Exit.USAGE, "the counts are of other events, history or features than stand here now")
+    said = refused(ended, Exit.USAGE, "the counts are of other events, history, marks or features than stand here now")
     assert advised(said).code == 0
     assert auditforest("score", "--cluster", CLUSTER, "--archive", archive, "--date", SECOND, *FEW_TREES).code == 0
 

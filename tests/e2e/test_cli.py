@@ -26,6 +26,9 @@ COMMANDS = ("nightly", "export", "features", "score", "report")
 LOOKING_BACK = "evaluate"
 """The command that works on the nights before a date."""
 
+MARKING = ("mark", "marks")
+"""The commands by which analysts say what they found."""
+
 READING = ("nightly", "export")
 GROWING = ("nightly", "score", LOOKING_BACK)
 COUNTING = ("nightly", "features")
@@ -41,7 +44,7 @@ def examples(of: Ended) -> list[str]:
 
 
 def test_these_are_all_commands() -> None:
-    assert set(cli.commands) == {*COMMANDS, LOOKING_BACK, "archive"}
+    assert set(cli.commands) == {*COMMANDS, LOOKING_BACK, *MARKING, "archive"}
 
 
 def test_the_groups_help_shows_every_exit_code_and_an_example() -> None:
@@ -54,7 +57,7 @@ def test_the_groups_help_shows_every_exit_code_and_an_example() -> None:
     assert all(command in ended.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, LOOKING_BACK])
+@pytest.mark.parametrize("command", [*COMMANDS, LOOKING_BACK, *MARKING])
 def test_help_shows_an_example_and_every_option_with_its_default(command: str) -> None:
     ended = auditforest(command, "-h")
     said = " ".join(ended.out.split())
@@ -68,7 +71,7 @@ def test_help_shows_an_example_and_every_option_with_its_default(command: str) -
     for flag in ("--cluster", "--archive", "--date", "--config"):
         assert f" {flag} " in said
     for flag in ("--from", "--to"):
-        assert (f" {flag} " in said) == (command != LOOKING_BACK)
+        assert (f" {flag} " in said) == (command in COMMANDS)
     assert (" --source " in said) == (command in READING)
     first = (cli.commands[command].help or "").splitlines()[0]
     assert first.endswith(".")
@@ -90,15 +93,19 @@ def test_the_examples_of_the_help_run_as_they_stand(tmp_path: Path, monkeypatch:
     (tmp_path / "data" / "sample").mkdir(parents=True)
     (tmp_path / "data" / "sample" / SAMPLE.name).symlink_to(SAMPLE)
     monkeypatch.chdir(tmp_path)
-    asked = [auditforest("--help"), *(auditforest(command, "--help") for command in (*COMMANDS, LOOKING_BACK))]
+    asked = [
+        auditforest("--help"),
+        *(auditforest(command, "--help") for command in (*COMMANDS, LOOKING_BACK, *MARKING)),
+    ]
     shown = list(dict.fromkeys(example for ended in asked for example in examples(ended)))
-    assert [words.split()[1] for words in shown] == [*COMMANDS, LOOKING_BACK]
+    assert [words.split()[1] for words in shown] == [*COMMANDS, LOOKING_BACK, *MARKING]
     for example in shown:
         words = shlex.split(example)[1:]
         ended = auditforest(*words, *(FEW_TREES if words[0] in GROWING else ()))
         assert (ended.code, ended.complaints) == (0, []), example
         assert ended.out, example
-    assert [record["exit_code"] for record in records(tmp_path / "build" / "demo")] == [0] * len(shown)
+    # to list marks leaves no record
+    assert [record["exit_code"] for record in records(tmp_path / "build" / "demo")] == [0] * (len(shown) - 1)
 
 
 @pytest.mark.parametrize("arguments", [(), ("nightly",)], ids=["group", "nightly"])

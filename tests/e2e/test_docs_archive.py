@@ -20,6 +20,7 @@ from features.items import KINDS as ITEM_KINDS
 from features.matrix import SUFFIXES
 from pipelines.commits import Counts
 from pipelines.events import SCHEMA as EVENTS
+from pipelines.marking.record import SCHEMA as MARKS
 from pipelines.parse import QUARANTINE_SCHEMA
 from pipelines.ranking import SCHEMA as RANKING
 from pipelines.stages.findings import KINDS
@@ -91,6 +92,7 @@ DECLARED: dict[str, str] = {
     "events": columns(EVENTS),
     "quarantine": columns(QUARANTINE_SCHEMA),
     "ranking": columns(RANKING),
+    "marks": columns(MARKS),
     "kinds": rows("kind", "items", of=((f"`{kind.name}`", f"{kind.meaning}.") for kind in ITEM_KINDS)),
     "athena": athena(EVENTS),
 }
@@ -160,9 +162,9 @@ def test_the_page_explains_every_key_of_a_record_and_every_count(archive: Path) 
 
 def test_the_layout_of_the_page_is_that_of_an_archive(archive: Path) -> None:
     page = PAGE.read_text()
-    tables = {line.split("/")[0].strip() for line in page.partition("## Layout")[2].splitlines()[2:9]}
-    # the night of the sample has no bad line
-    assert {path.name for path in archive.iterdir()} == tables - {"quarantine"}
+    tables = {line.split("/")[0].strip() for line in page.partition("## Layout")[2].splitlines()[2:10]}
+    # the night of the sample has no bad line, and nobody marked it
+    assert {path.name for path in archive.iterdir()} == tables - {"quarantine", "marks"}
     commit = json.loads((archive / "events" / WHERE / "_commit-1.json").read_text())
     assert {"parts", "inputs", "counts", "checksum", "generation"} <= commit.keys()
     assert commit["counts"]["read"] == sum(

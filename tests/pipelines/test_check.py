@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builders import lines as audit_lines
-from e2e.job import everything, nightly
-from e2e.world import CLUSTER, NIGHTS, ordinary, theft
+from e2e.job import auditforest, everything, nightly
+from e2e.world import ATTACKER, CLUSTER, NIGHTS, ordinary, theft
 
 from pipelines import commits
 from pipelines.commits import Commit, Part, folder, part_file
@@ -37,7 +37,7 @@ Damage = Callable[[Objects], str]
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Objects, Objects]:
-    """An archive of two nights, before and after late events of the second, each with a bad line."""
+    """An archive of two nights, before and after late events of the second, each with a bad line; one is marked."""
     root = tmp_path_factory.mktemp("check")
     early, late = root / "early", root / "late"
     for source, night, events in ((early, FIRST, ordinary(FIRST)), (early, SECOND, ordinary(SECOND))):
@@ -49,6 +49,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Objects, Objects]
         assert nightly(early, root / "archive", FIRST, SECOND).code == 0
         before = everything(root / "archive", apart_from="none")
         assert nightly(late, root / "archive", SECOND).code == 0
+        where = ("--cluster", CLUSTER, "--archive", root / "archive", "--date", FIRST)
+        assert auditforest("mark", ATTACKER, "--as", "confirmed", "--because", "a test", *where).code == 0
     return before, everything(root / "archive", apart_from="none")
 
 
@@ -230,6 +232,15 @@ def record(then: Callable[[str], Damage]) -> Damage:
     return do
 
 
+def marked(then: Callable[[str], Damage]) -> Damage:
+    """Damage to the mark of the first night."""
+
+    def do(objects: Objects) -> str:
+        return then(next(key for key in objects if key.startswith("marks/")))(objects)
+
+    return do
+
+
 def doubled(objects: Objects) -> str:
     """Three events of the first night in a second part, well committed."""
     commit = commit_of(objects, "events", FIRST)
@@ -331,6 +342,11 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
     "record cut": ("record", record(cut)),
     "record renamed": ("record", record(lambda key: moved(key, "runs/other.json"))),
     "record of numbers": ("record", added("runs/1.json", b"[1]")),
+    "mark flipped": ("mark", marked(flipped)),
+    "mark that a record names removed": ("mark", marked(removed)),
+    "mark of another night": ("mark", marked(lambda key: moved(key, key.replace(f"{FIRST}", f"{SECOND}")))),
+    "mark under another name": ("mark", marked(lambda key: moved(key, f"{key[:-24]}{'0' * 16}.parquet"))),
+    "note among the marks": ("foreign", added(f"{folder('marks', CLUSTER, FIRST)}/because.txt")),
     "column of events missing": ("columns", forged(lambda rows: rows.drop_columns(["webhook_targets"]))),
     "column of the ranking missing": ("columns", resealed("ranking", rows=lambda rows: rows.drop_columns(["marks"]))),
     "all events removed": (
@@ -485,7 +501,7 @@ class Memory(Held):
 
 def test_a_job_that_writes_meanwhile_is_no_damage(history: tuple[Objects, Objects]) -> None:
     before, after = history
-    tables = ("quarantine", "events", "items", "principal_days", "ranking", "reports", "runs")
+    tables = ("quarantine", "events", "items", "principal_days", "ranking", "reports", "marks", "runs")
     changed = [key for key in after if before.get(key) != after[key]]
     # parts before the commit that names them, as a job writes
     order = sorted(changed, key=lambda key: (tables.index(key.split("/")[0]), "/_commit-" in key))

@@ -1,0 +1,108 @@
+"""A night's report with what analysts marked: who is expected stands apart, the others bear their marks.
+
+Ranks and scores stay as they are. Pure. tests/pipelines/test_marks.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from features.counts import STRANGE
+from pipelines.marking.holding import Held
+from pipelines.marking.record import CONFIRMED, Mark
+from pipelines.report.model import Marked, MarkedRange, Night, RankedPrincipal
+from pipelines.report.text import shown_name
+
+_NAME = 80
+
+Counts = Mapping[str, Mapping[str, int | None]]
+"""By principal, of the night: each count of it, None where the log cannot show it."""
+
+
+def applied(night: Night, held: Mapping[str, Held], counts: Counts) -> Night:
+    """The night with the marks that hold on it.
+
+    Args:
+        counts: of everybody who is expected.
+    """
+    ranked: list[RankedPrincipal] = []
+    expected: list[RankedPrincipal] = []
+    marks: list[Marked] = []
+    contradictions: list[str] = []
+    for row in night.ranked:
+        if row.principal not in held:
+            ranked.append(row)
+            continue
+        theirs = held[row.principal]
+        reopened = tuple(_reopened(theirs, row, counts.get(row.principal, {})))
+        said = replace(row, marks=(*_said(theirs, reopened), *row.marks))
+        (expected if theirs.expected and not reopened else ranked).append(said)
+        marks.append(_marked(theirs.mark, reopened))
+        contradictions += _contradictions(theirs)
+    return replace(
+        night,
+        ranked=tuple(ranked),
+        expected=tuple(expected),
+        marks=tuple(marks),
+        notices=(*night.notices, *contradictions),
+    )
+
+
+def _reopened(held: Held, row: RankedPrincipal, counts: Mapping[str, int | None]) -> Iterator[str]:
+    """Why an expected principal is to be looked at again; nothing where it is not, or was not expected."""
+    if not held.expected:
+        return
+    if held.ended:
+        yield f"its mark as expected ended with {held.mark.until}"
+        return
+    for mark in held.expected:
+        for watched in mark.watched:
+            value = counts.get(watched.feature)
+            if value is None:
+                yield f"{watched.feature} cannot be seen this night, marked 0 to {watched.most:,}"
+            elif value > watched.most:
+                yield f"{watched.feature} left the marked range: {value:,}, marked 0 to {watched.most:,}"
+    known = {one.feature for mark in held.expected for one in mark.features}
+    for reason in row.reasons:
+        # what was no reason on the marked night, nobody has called expected
+        if reason.feature not in known and reason.surprise >= STRANGE:
+            yield f"{reason.feature} is strange and was not when it was marked: {reason.value:,}"
+
+
+def _said(held: Held, reopened: tuple[str, ...]) -> Iterator[str]:
+    """What stands beside the principal, the mark that counts first."""
+    yield from (f"re-opened because {why}" for why in reopened)
+    for mark in reversed(held.marks):
+        of = f" on {mark.night}" if mark.state == CONFIRMED else ""
+        yield f"{mark.state}{of} until {mark.until}: {mark.because}"
+
+
+def _marked(mark: Mark, reopened: tuple[str, ...]) -> Marked:
+    return Marked(
+        id=mark.id,
+        principal=mark.principal,
+        state=mark.state,
+        because=mark.because,
+        night=mark.night,
+        until=mark.until,
+        made_at=mark.made_at,
+        os_user=mark.os_user,
+        aws_identity=mark.aws_identity,
+        features=tuple(MarkedRange(one.feature, one.most, one.named) for one in mark.features),
+        reopened=reopened,
+    )
+
+
+def _contradictions(held: Held) -> list[str]:
+    """Who was marked how, when and by whom, and which of it counts; nothing where the marks agree."""
+    if not held.contrary:
+        return []
+    told = ", ".join(
+        f"{mark.state} for {mark.night} by {shown_name(mark.os_user or 'nobody known', _NAME)} at "
+        f"{mark.made_at:%Y-%m-%d %H:%M:%S} UTC"
+        for mark in held.contrary
+    )
+    return [
+        f"Marks of {shown_name(held.mark.principal, _NAME)} contradict each other: {told}. The latest counts: "
+        f"{held.mark.state}. To settle it, take them back by 'auditforest mark --as none', then mark again."
+    ]

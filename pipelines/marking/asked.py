@@ -1,0 +1,93 @@
+"""What a command line says of a mark, checked against the ranked night. Pure. tests/pipelines/test_marks.py."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from features.catalogue import NAMES
+from pipelines.errors import ConfigError
+from pipelines.marking.record import NONE, Range
+from pipelines.report.text import shown_name
+from pipelines.words import quoted
+
+DAYS = 90
+"""So many nights a mark holds of which nobody said until when."""
+LONGEST = 1_000
+"""Characters of a reason."""
+
+_FEATURE = re.compile(r"([^=]*)(?:=([0-9]{1,18}))?")
+
+
+def because(text: str) -> str:
+    """The analyst's words.
+
+    Raises:
+        ConfigError: there are none, too many, or some that are no text.
+    """
+    if not text.strip() or len(text) > LONGEST:
+        found = f"{len(text):,} characters" if text.strip() else "nothing"
+        raise ConfigError(f"--because: {found} found; 1 to {LONGEST:,} characters expected, such as the ticket")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise ConfigError("--because: bytes found that are no UTF-8; text expected")
+    return text
+
+
+def until(asked: date | None, night: date) -> date:
+    """The last night on which a mark holds.
+
+    Raises:
+        ConfigError: it lies before the marked night.
+    """
+    last = night + timedelta(days=DAYS) if asked is None else asked
+    if last < night:
+        raise ConfigError(f"--until {last} is before the marked night, {night}; expected this night or a later one")
+    return last
+
+
+def ranges(
+    state: str, named: Sequence[str], reasons: Sequence[Mapping[str, Any]], counts: Mapping[str, Any]
+) -> tuple[Range, ...]:
+    """What is marked of each feature: of those that are named, and of the principal's reasons.
+
+    Args:
+        named: NAME, or NAME=MOST, each a feature of the catalogue.
+        reasons: of the ranking; counts: its row of principal_days.
+    Raises:
+        ConfigError: a feature is unknown, or was not seen that night, or less is to be marked than was counted.
+    """
+    found = dict(_named(text, counts) for text in named)
+    if state != NONE:
+        for reason in reasons:
+            found.setdefault(reason["feature"], Range(reason["feature"], reason["value"], named=False))
+    return tuple(found.values())
+
+
+def _named(text: str, counts: Mapping[str, Any]) -> tuple[str, Range]:
+    told = _FEATURE.fullmatch(text)
+    if told is None or told[1] not in NAMES:
+        near = difflib.get_close_matches(text.partition("=")[0], NAMES, 1)
+        expected = f"nearest known: {near[0]}" if near else "'auditforest features --list' names them"
+        raise ConfigError(f"--feature {quoted(text)}: no feature, or no whole number behind its '='; {expected}")
+    name, most = told.groups()
+    value = counts.get(name)
+    if value is None:
+        raise ConfigError(f"--feature {name}: the log of this night cannot show it; expected one that it can")
+    if most is not None and int(most) < value:
+        raise ConfigError(f"--feature {text}: {value:,} were counted this night; expected as many or more")
+    return name, Range(name, value if most is None else int(most), named=True)
+
+
+def sole(clusters: Sequence[str]) -> str:
+    """The one cluster that is meant where none was named.
+
+    Raises:
+        ConfigError: there is none, or several.
+    """
+    if len(clusters) != 1:
+        found = ", ".join(shown_name(name, 100) for name in clusters) or "none"
+        raise ConfigError(f"a mark is of one cluster, {found} declared; pass --cluster")
+    return clusters[0]

@@ -1,0 +1,159 @@
+"""`auditforest mark` and `auditforest marks`. tests/e2e/test_marks.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.archive import RANKING, Archive
+from pipelines.arguments import cluster_name, day
+from pipelines.config_load import load
+from pipelines.jobs import Job, archive_of, clusters_of, each, opened, say
+from pipelines.lookup import principal_of
+from pipelines.marking import asked
+from pipelines.marking.author import aws_identity, os_user
+from pipelines.marking.holding import Held, holding
+from pipelines.marking.record import NONE, STATES, Mark
+from pipelines.options import options
+from pipelines.report.text import clip, shown_name, visible
+from pipelines.stages.features import typed
+from pipelines.stages.ranked import counts_as_ranked, ranking_of
+from pipelines.store import refuse_place
+
+_NAME, _TEXT = 80, 200
+
+
+@click.command()
+@click.argument("principal")
+@click.option("--as", "state", type=click.Choice(STATES[::-1]), required=True, help="What is said; none takes back.")
+@click.option("--because", required=True, help="Why: words for whoever reads the report, such as a ticket.")
+@click.option("--feature", "named", multiple=True, help="Only this feature, NAME or NAME=MOST (default: all reasons).")
+@click.option(
+    "--until", help=f"Last night, YYYY-MM-DD, on which it holds (default: {asked.DAYS} after the marked one)."
+)
+@options(span=False)
+def mark(**given: Any) -> None:
+    """Say what a ranked principal is, for the reports of this night and later ones; --date defaults to the last ranked.
+
+    \b
+    Example: auditforest mark etl-runner --as confirmed --because "ticket 4711" --cluster prod-usw2 --archive build/demo
+    """
+    cluster = asked.sole(clusters_of(given)) if given["cluster"] is None else given["cluster"]
+    each("mark", given | {"cluster": cluster, "from": None, "to": None}, lambda job: _mark(job, given))
+
+
+def _mark(job: Job, given: Mapping[str, Any]) -> None:
+    archive = job.archive
+    night = _night(archive, given["date"], job.run.nights[0])
+    job.run.nights = (night,)
+    made = archive.add_mark(_asked(job, night, given))
+    job.run.note(night, mark=made.id)
+    name = shown_name(made.principal, _NAME)
+    if made.state == NONE:
+        job.say(f"{night}  {name}: earlier marks taken back{_of(made)}, mark {made.id}")
+    else:
+        job.say(f"{night}  {name}: {made.state} until {made.until}{_of(made)}, mark {made.id}")
+    job.say(*_contrary(holding(archive.marks(), night).get(made.principal)))
+    job.say(f"to see it in the report, run {typed('report', archive, night)}")
+
+
+def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
+    """The mark that the command line describes.
+
+    Raises:
+        ConfigError: something of it cannot be.
+        OrderError: the night is not ranked, or was ranked by other counts than stand there now.
+    """
+    archive, state = job.archive, given["state"]
+    words = asked.because(given["because"])
+    last = None if given["until"] is None else day("--until", given["until"])
+    ranking = ranking_of(archive, night)
+    rows = {row["principal"]: row for row in ranking.table.select(["principal", "reasons"]).to_pylist()}
+    principal = principal_of(given["principal"], list(rows), f"{archive.store.url}: {archive.cluster}, {night}")
+    counts = counts_as_ranked(archive, ranking, night, [principal])[principal]
+    return Mark(
+        cluster=archive.cluster,
+        night=night,
+        principal=principal,
+        state=state,
+        because=words,
+        features=asked.ranges(state, given["named"], rows[principal]["reasons"], counts),
+        until=asked.until(last, night),
+        made_at=datetime.now(UTC),
+        run_id=job.run.run_id,
+        os_user=os_user(),
+        aws_identity=aws_identity(os.environ),
+    )
+
+
+def _night(archive: Archive, date_: str | None, otherwise: date) -> date:
+    """The night of --date, else the last ranked one."""
+    ranked = archive.nights(RANKING) if date_ is None else []
+    return ranked[-1] if ranked else otherwise
+
+
+def _of(made: Mark) -> str:
+    """Of which features a mark is."""
+    told = [f"{one.feature} 0 to {one.most:,}" for one in made.watched]
+    return f", {', '.join(told)}" if told else ""
+
+
+def _contrary(held: Held | None) -> Iterator[str]:
+    if held is not None and held.contrary:
+        told = ", ".join(f"{one.state} for {one.night} (mark {one.id})" for one in held.contrary)
+        yield f"marks of this principal contradict each other: {told}; the latest counts, {held.mark.state}"
+
+
+@click.command()
+@click.option("--all", "every", is_flag=True, help="Every mark that was ever made, also those taken back.")
+@click.option("--cluster", help="Name of the cluster (default: every cluster of the file of options).")
+@click.option("--archive", help="Where the marks are kept: a folder or s3://BUCKET/PREFIX.")
+@click.option("--date", "date_", help="The night on which they hold, YYYY-MM-DD (default: the last ranked).")
+@click.option("--config", type=click.Path(path_type=Path), help="The file of options (default: auditforest.toml).")
+def marks(**given: Any) -> None:
+    """List the marks that hold on a night; nothing is written.
+
+    \b
+    Example: auditforest marks --cluster prod-usw2 --archive build/demo
+    """
+    config = load(given["config"], {})
+    today = datetime.now(UTC).date()
+    wanted = today if given["date_"] is None else day("--date", given["date_"])
+    for cluster in clusters_of(given) if given["cluster"] is None else [cluster_name(given["cluster"])]:
+        where = archive_of(cluster, given["archive"], config)
+        store = opened(where, config)
+        refuse_place(store, where, to_write=False)
+        archive = Archive(store, cluster)
+        night = _night(archive, given["date_"], wanted)
+        if given["every"]:
+            say(_table(f"{cluster}: every mark", archive.marks()))
+        else:
+            held = [
+                one for theirs in holding(archive.marks(), night).values() if not theirs.ended for one in theirs.marks
+            ]
+            say(
+                _table(f"{cluster}: marks that hold on {night}", held)
+                if held
+                else f"{cluster}: no mark holds on {night}"
+            )
+
+
+def _table(title: str, listed: list[Mark]) -> Table:
+    table = Table(title=Text(title), title_justify="left")
+    for head in ("Mark", "Principal", "Says", "From", "Until", "Because", "By"):
+        table.add_column(Text(head), overflow="fold", no_wrap=head in ("Mark", "Says", "From", "Until"))
+    for one in listed:
+        who = ", ".join(shown_name(name, _NAME) for name in (one.os_user, one.aws_identity) if name is not None)
+        by = f"{who or 'nobody known'}, {one.made_at:%Y-%m-%d %H:%M} UTC"
+        name = shown_name(one.principal, _NAME)
+        scope = f"{name} ({', '.join(sorted(one.scope))})" if one.scope else name
+        cells = (one.id, scope, one.state, f"{one.night}", f"{one.until}", visible(clip(one.because, _TEXT)), by)
+        table.add_row(*map(Text, cells))
+    return table

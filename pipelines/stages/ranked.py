@@ -1,0 +1,52 @@
+"""A ranked night as it stands, and the counts it was ranked by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
+from pipelines.decoded import Derived
+from pipelines.errors import OrderError
+from pipelines.stages.features import events_of, typed
+
+
+def ranking_of(archive: Archive, night: date) -> Derived:
+    """The night's ranking.
+
+    Raises:
+        OrderError: no event of the night is archived, or it was not ranked yet.
+        DataError: the ranking is damaged.
+    """
+    ranking = archive.derived(RANKING, night)
+    if ranking is None:
+        events_of(archive, night)
+        raise OrderError(
+            f"{archive.store.url}: {archive.cluster}, {night}: the night is not ranked yet; "
+            f"run {typed('score', archive, night)}"
+        )
+    return ranking
+
+
+def counts_as_ranked(
+    archive: Archive, ranking: Derived, night: date, principals: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """By principal its row of principal_days.
+
+    Raises:
+        OrderError: the ranking was made from other counts than stand in the archive now, or they are gone.
+    """
+    days = archive.derived(PRINCIPAL_DAYS, night)
+    if days is None or days.sha256 != ranking.meta["origin"]["days"]:
+        found = "gone" if days is None else "others"
+        raise OrderError(
+            f"{archive.store.url}: {archive.cluster}, {night}: the counts that the night was ranked by are {found}; "
+            f"run {typed('features', archive, night)}, then {typed('score', archive, night)}"
+        )
+    of = pa.array(sorted(principals), pa.string())
+    rows = days.table.filter(pc.is_in(days.table["principal"], of))
+    return {row["principal"]: row for row in rows.to_pylist()}

@@ -1,0 +1,202 @@
+"""Marks by the command line: what an analyst types, what the report then shows, what later nights learn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from builders import event
+from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_of, records
+from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, ordinary, written
+from s3_server import AWS_ENVIRONMENT
+
+from pipelines.parquet import decode
+from pipelines.store import open_store
+
+BEFORE = NIGHTS[-2]
+HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e"
+
+
+def run(command: str, archive: Path | str, *arguments: object, **environment: str) -> Ended:
+    ended = auditforest(command, *arguments, "--cluster", CLUSTER, "--archive", archive, **environment)
+    assert (ended.code, ended.complaints) == (0, []), ended.err
+    return ended
+
+
+def mark(archive: Path | str, principal: str, as_: str, *more: object, **environment: str) -> Ended:
+    return run("mark", archive, principal, "--as", as_, "--because", HOSTILE, *more, **environment)
+
+
+def report(archive: Path, *nights: Any) -> dict[str, Any]:
+    """The reports of these nights are written; the last one's JSON comes back."""
+    for night in nights:
+        run("report", archive, "--date", night)
+    return ranking_of(archive, nights[-1])
+
+
+def of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return next((row for row in rows if row["principal"] == ATTACKER), {})
+
+
+def test_who_is_expected_stands_apart_and_nothing_else_of_the_archive_changes(archive: Path) -> None:
+    before = everything(archive)
+    first = of(ranking_of(archive, LAST)["ranking"])
+    said = mark(archive, "shop:CART", "expected", "--until", LAST)
+    assert f"{LAST}  {ATTACKER}: expected until {LAST}, " in said.out
+    document = report(archive, LAST)
+    assert of(document["ranking"]) == {}
+    assert of(document["expected"]) == first | {"marks": [f"expected until {LAST}: {HOSTILE}", *first["marks"]]}
+    after = everything(archive)
+    changed = {key for key in after if before.get(key) != after[key]}
+    (marked,) = (key for key in changed if key.startswith("marks/"))
+    assert changed == {marked} | {
+        f"reports/cluster={CLUSTER}/date={LAST}/{name}" for name in ("ranking.csv", "ranking.json", "report.html")
+    }
+    page = object_of(archive, "reports", LAST, "report.html").read_text()
+    assert '<h2 id="expected">Expected</h2>' in page
+    assert r"&lt;script&gt;alert(1)&lt;/script&gt;\u001b[2J\u202e" in page
+    (made, shown) = records(archive)[-2:]
+    assert marked.endswith(f"mark-{made['by_night'][str(LAST)]['mark']}.parquet")
+    assert shown["by_night"][str(LAST)]["marks"] == [made["by_night"][str(LAST)]["mark"]]
+    report(archive, LAST)
+    assert everything(archive) == after
+    assert auditforest("archive", "check", "--archive", archive, "--strict").code == 0
+
+
+def test_a_principal_that_leaves_what_was_marked_is_ranked_again_with_the_reason(archive: Path) -> None:
+    earlier = everything(archive)
+    mark(archive, ATTACKER, "expected", "--feature", "secret_reads", "--date", BEFORE)
+    most, tonight = (reads_of(archive, night) for night in (BEFORE, LAST))
+    assert of(report(archive, NIGHTS[-3], BEFORE)["expected"])
+    row = of(report(archive, LAST)["ranking"])
+    assert f"re-opened because secret_reads left the marked range: {tonight}, marked 0 to {most}" in row["marks"]
+    assert row["rank"] == 1
+    assert '<span class="badge">re-opened</span>' in object_of(archive, "reports", LAST, "report.html").read_text()
+    kept = f"date={NIGHTS[-3]}"
+    assert {k: b for k, b in everything(archive).items() if kept in k} == {
+        k: b for k, b in earlier.items() if kept in k
+    }
+
+
+def reads_of(archive: Path, night: Any) -> int:
+    """How many secrets the attacker read."""
+    rows, _ = decode(object_of(archive, "principal_days", night, "principal_days.parquet").read_bytes(), "")
+    return int(of(rows.to_pylist())["secret_reads"])
+
+
+def score(archive: Path, night: Any) -> dict[str, Any]:
+    """The night counted and scored again; the ranking's metadata."""
+    run("features", archive, "--date", night)
+    run("score", archive, "--date", night, "--trees", 10)
+    return decode(object_of(archive, "ranking", night, "ranking.parquet").read_bytes(), "ranking")[1]
+
+
+def test_a_confirmed_night_leaves_the_baseline_of_nights_scored_after_it(archive: Path) -> None:
+    whole = everything(archive)
+    tables = {key for key in whole if f"date={LAST}" in key and "reports/" not in key and "events/" not in key}
+    assert score(archive, LAST)["origin"]["confirmed"] == []
+    assert everything(archive) == whole
+    mark(archive, ATTACKER, "confirmed", "--date", BEFORE)
+    (made,) = (path.stem.removeprefix("mark-") for path in (archive / "marks").rglob("mark-*"))
+    early = auditforest("score", "--cluster", CLUSTER, "--archive", archive, "--date", LAST, "--trees", 10)
+    assert early.code == 2
+    assert "the counts are of other events, history, marks or features" in early.complaints[0]
+    assert score(archive, LAST)["origin"]["confirmed"] == [made]
+    assert records(archive)[-1]["by_night"][str(LAST)]["confirmed"] == [made]
+    changed = everything(archive)
+    assert {key for key in whole if changed[key] != whole[key]} == tables
+    score(archive, LAST)
+    score(archive, BEFORE)
+    assert everything(archive) == changed, "no mark precedes the marked night itself"
+    mark(archive, ATTACKER, "none")
+    score(archive, LAST)
+    assert {key: body for key, body in everything(archive).items() if key in whole} == whole
+
+
+def test_marks_are_listed_as_they_hold_and_all_that_were_made(archive: Path) -> None:
+    assert run("marks", archive).out == f"{CLUSTER}: no mark holds on {LAST}\n"
+    mark(archive, ATTACKER, "expected", "--date", BEFORE)
+    against = mark(archive, ATTACKER, "confirmed")
+    assert "marks of this principal contradict each other: expected for" in against.out
+    before = everything(archive, apart_from="none")
+    held = run("marks", archive)
+    assert (held.out.count("confirmed"), held.out.count("expected")) == (1, 0)
+    assert (run("marks", archive, "--all").out.count("expected"), run("marks", archive, "--date", BEFORE).err) == (
+        1,
+        "",
+    )
+    assert everything(archive, apart_from="none") == before
+    assert any("contradict each other" in notice for notice in report(archive, LAST)["notices"])
+    assert not {"\x1b", "\u202e"} & set(held.out + against.out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nobody",), "none of 12 has this in its name; expected one, or a part of its name"),
+        (("serviceaccount",), "5 have this in their names; expected one of system:serviceaccount:"),
+        ((ATTACKER, "--feature", "secret_read"), "--feature 'secret_read': no feature, "),
+        ((ATTACKER, "--until", "2026-09-01"), "--until 2026-09-01 is before the marked night"),
+        ((ATTACKER, "--until", "soon"), "--until 'soon': expected a date as YYYY-MM-DD"),
+        ((ATTACKER, "--date", "2026-01-01"), "no event of prod is archived for 2026-01-01"),
+        ((ATTACKER, "--as", "harmless"), "'harmless' is not one of"),
+        ((ATTACKER, "--because", ""), "--because: nothing found"),
+    ],
+)
+def test_a_mark_that_cannot_be_is_one_line_and_nothing_is_written(
+    built: tuple[Path, Ended], arguments: tuple[str, ...], said: str
+) -> None:
+    ended = auditforest(
+        "mark", "--as", "expected", "--because", "x", *arguments, "--cluster", CLUSTER, "--archive", built[0]
+    )
+    assert ended.code == 2
+    (complaint,) = ended.complaints
+    assert said in complaint
+    assert not (built[0] / "marks").exists()
+
+
+def test_a_name_of_100_kb_is_marked_by_a_part_of_it(tmp_path: Path) -> None:
+    name = "A" * 50_000 + "needle" + "\u202e" * 50_000
+    source = written(tmp_path / "source", {LAST: [event(user=name, at=f"{LAST}T12:00:00Z"), *ordinary(LAST)]})
+    assert nightly(source, tmp_path / "archive", LAST).code == 0
+    said = mark(tmp_path / "archive", "needle", "expected")
+    document = report(tmp_path / "archive", LAST)
+    assert [row["principal"] for row in document["expected"]] == [name]
+    assert len(said.out) < 2_000
+    assert len(object_of(tmp_path / "archive", "reports", LAST, "report.html").read_text()) < 200_000
+
+
+def test_without_a_name_the_only_cluster_is_meant_and_of_several_none(archive: Path, tmp_path: Path) -> None:
+    options = tmp_path / "some.toml"
+    asked = ("mark", ATTACKER, "--as", "investigating", "--because", "x", "--config", options)
+    options.write_text(f'[clusters.{CLUSTER}]\narchive = "{archive}"\n')
+    assert auditforest(*asked).code == 0
+    options.write_text(options.read_text() + '[clusters.other]\narchive = "elsewhere"\n')
+    ended = auditforest(*asked)
+    assert (ended.code, ended.complaints) == (
+        2,
+        ["auditforest: a mark is of one cluster, other, prod declared; pass --cluster"],
+    )
+
+
+def test_an_archive_in_s3_is_marked_alike(
+    built: tuple[Path, Ended], moto: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    boto3.client("s3", endpoint_url=moto, region_name="us-east-1", **keys).create_bucket(Bucket="marked")
+    place = {"AUDITFOREST_AWS__ENDPOINT": moto}
+    for name, value in AWS_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    store = open_store("s3://marked/archive", endpoint=moto, region="us-east-1")
+    for table in ("ranking", "principal_days"):
+        key = f"{table}/cluster={CLUSTER}/date={LAST}/{table}.parquet"
+        store.put(key, (built[0] / key).read_bytes())
+    mark("s3://marked/archive", ATTACKER, "expected", **place)
+    run("report", "s3://marked/archive", "--date", LAST, **place)
+    body = store.get(f"reports/cluster={CLUSTER}/date={LAST}/ranking.json")
+    assert body is not None
+    assert [row["principal"] for row in json.loads(body)["expected"]] == [ATTACKER]
+    assert ATTACKER.rpartition(":")[2] in run("marks", "s3://marked/archive", **place).out
