@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from docutils import nodes
 from pygments.lexers.python import PythonLexer
+from pygments.lexers.sql import SqlLexer
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -27,8 +28,9 @@ nitpicky = True
 
 def setup(app: Sphinx) -> None:
     """Teach Sphinx what the pages take for granted on GitHub."""
-    # marked apart for the tests, which run it in a Spark session
+    # marked apart for the tests, which run them in a Spark session and in DuckDB
     app.add_lexer("spark", PythonLexer)
+    app.add_lexer("duckdb", SqlLexer)
     app.connect("missing-reference", _of_the_checkout)
 
 

@@ -1,4 +1,4 @@
-"""The archive of one cluster: events and quarantine by append, derived tables by replacement.
+"""The archive of one cluster: events by append, derived tables by replacement; quarantine.py has the bad lines.
 
 Append: parts first, under names made from their content; then one commit. A crash leaves parts nobody reads.
 Replace: one object a night, written atomically, its inputs in its own metadata.
@@ -40,7 +40,7 @@ _ROUNDS = 5
 class Addition:
     """What a run adds to a night, given what is committed: its rows, inputs and counts.
 
-    `quarantine` names the parts of the night's quarantine whose lines are counted."""
+    `quarantine` names the files of the quarantine whose lines are counted."""
 
     batches: Iterable[pa.RecordBatch]
     schema: pa.Schema
@@ -134,7 +134,7 @@ class Archive:
         with scratch() as folder:
             paths = []
             for number, commit in enumerate(filter(None, committed)):
-                # the same part may stand in two nights of a quarantine
+                # two nights may hold a part of the same name
                 (folder / str(number)).mkdir()
                 for part in commit.parts:
                     paths.append(folder / str(number) / part.file)

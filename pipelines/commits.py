@@ -72,7 +72,9 @@ class Commit:
     inputs: tuple[Input, ...] = ()
     counts: Counts = field(default_factory=Counts)
     quarantine: tuple[str, ...] = ()
-    """Of events: parts of the night's quarantine whose lines `counts` holds."""
+    """Of events: files of the quarantine, named below the cluster's folder, whose lines `counts` holds.
+
+    In archives of the first layout parts of the quarantine's own commit of the night, named alone."""
 
     def body(self) -> bytes:
         """Canonical JSON that bears its own checksum."""

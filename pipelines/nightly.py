@@ -9,20 +9,20 @@ from datetime import date
 from functools import partial
 
 import duckdb
-import pyarrow.parquet as pq
 
-from pipelines.archive import EVENTS, QUARANTINE, RANKING, Archive
-from pipelines.commits import folder
+from pipelines.archive import EVENTS, RANKING, Archive
 from pipelines.config import Config
 from pipelines.decoded import Derived
 from pipelines.errors import DataError, EmptyNightError, OrderError, RetryError
 from pipelines.progress import Progress
+from pipelines.quarantine import home, root
 from pipelines.report.sentences import counted
 from pipelines.runs import Run
 from pipelines.sources.files import ENDINGS
 from pipelines.sources.opening import Asked, open_source
 from pipelines.stages.export import Exported, export
 from pipelines.stages.features import Counting, features
+from pipelines.stages.refused import BadPlace
 from pipelines.stages.report import Published, report, reported
 from pipelines.stages.score import score
 from pipelines.words import listed
@@ -44,10 +44,9 @@ def run_export(
     opened, late = open_source(source, asked)
     done = export(archive, engine, opened, run.nights, late, progress.update, source)
     fresh = sum(ended.quarantined for ended in done.ended.values())
-    if fresh:
-        done = replace(
-            done, notices=(*done.notices, f"{counted(fresh, 'lines')} quarantined. {_first_bad(archive, done)}")
-        )
+    if fresh and done.first_bad is not None:
+        said = f"{counted(fresh, 'lines')} quarantined. {_filed(archive, done.first_bad)}"
+        done = replace(done, notices=(*done.notices, said))
     run.exported(done)
     _refuse_damaged(archive, done, source, run)
     return done
@@ -56,13 +55,13 @@ def run_export(
 def _refuse_damaged(archive: Archive, done: Exported, source: str, run: Run) -> None:
     bad, lines = _judged(done)
     allowed = run.config.export.quarantined_percent
-    if 100 * bad <= allowed * lines:
+    if done.first_bad is None or 100 * bad <= allowed * lines:
         return
     known = f" ({done.read - lines} more were archived or filed before)" if lines < done.read else ""
     unranked = "" if run.command == "export" else ", nothing was ranked"
     raise DataError(
         f"--source {source}: {bad} of {lines} lines are no audit events, more than {allowed} %{known}; the others are "
-        f"archived{unranked}. {_first_bad(archive, done)}; mend what ships the log, or raise "
+        f"archived{unranked}. {_filed(archive, done.first_bad)}; mend what ships the log, or raise "
         "quarantined_percent under [export]"
     )
 
@@ -81,29 +80,12 @@ def _judged(done: Exported) -> tuple[int, int]:
     return filed + bad, fresh + max(lines, bad)
 
 
-def _first_bad(archive: Archive, done: Exported) -> str:
-    """Which line is the first bad one, and where all of them are filed."""
-    filed = {name for name, ended in done.ended.items() if ended.quarantined}
-    for night in done.commits:
-        first = _first_of(archive, night, filed or done.ended.keys())
-        if first is not None:
-            where = f"{archive.store.url}/{folder(QUARANTINE, archive.cluster, night)}"
-            return f"The first: {first}; all are filed in {where}"
-    return "They are filed in the table quarantine"
-
-
-def _first_of(archive: Archive, night: date, sources: Collection[str]) -> str | None:
-    """The first bad line of these source objects in the newest part of a night's quarantine that holds one."""
-    commit = archive.newest(QUARANTINE, night)
-    if commit is None:
-        return None
-    for part in reversed(commit.parts):
-        with archive.files(replace(commit, parts=(part,))) as (path,), pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(1000, columns=["source", "byte_offset", "reason"]):
-                for row in batch.to_pylist():
-                    if row["source"] in sources:
-                        return f"{row['source']} at byte {row['byte_offset']}, {row['reason']}"
-    return None
+def _filed(archive: Archive, first: BadPlace) -> str:
+    """Which line is the first bad one, and where all are filed."""
+    return (
+        f"The first: {first.source} at byte {first.byte_offset}, {first.reason}; all are filed in {archive.store.url}/"
+        f"{root(archive.cluster)}, of this object in {home(first.source)}"
+    )
 
 
 def run_features(

@@ -15,14 +15,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from pipelines import commits, words
+from pipelines import commits, quarantine, words
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, QUARANTINE, RANKING
 from pipelines.config import CLUSTER_PATTERN
 from pipelines.keys import PROBE, TEMPORARY, is_key
 from pipelines.marking.record import MARK_FILE, MARKS
 from pipelines.scratch import scratch
-from pipelines.stages.check_commits import Chain, Look, chain, orphans, parts, references
+from pipelines.stages.check_commits import Chain, Look, chain, orphans, parts
 from pipelines.stages.check_marks import marks
+from pipelines.stages.check_quarantine import Counted, check_files, counted
 from pipelines.stages.check_tables import Claim, Night, judge, judge_reports, reports, tables
 from pipelines.stages.findings import Checked, Tally
 from pipelines.stages.reading import Progress
@@ -71,16 +72,20 @@ def check(store: ObjectStore, cluster: str | None, nights: tuple[date, date] | N
     """
     scope, tally = _Scope(cluster, nights), Tally(store.url)
     keys = store.list("")
-    placed, records = _sorted_out(keys, scope, tally)
+    placed, records, filed = _sorted_out(keys, scope, tally)
     _strangers(store, scope, tally)
     claims = _records(store, records, scope, tally)
     for place in claims:
         placed.setdefault(place, defaultdict(list))
+    counts: dict[str, list[Counted]] = defaultdict(list)
     with scratch() as folder:
         look = Look(store, tally, folder / "object")
         for done, ((name, night), listed) in enumerate(sorted(placed.items())):
             progress(f"{name} {night}", done / len(placed))
-            _check_night(look, name, night, listed, claims.get((name, night), Claim()))
+            counts[name] += _check_night(look, name, night, listed, claims.get((name, night), Claim()))
+        # after the events: a job files bad lines before it commits what counts them
+        for name in sorted({*filed, *counts}):
+            check_files(look, name, filed[name], counts[name])
     return tally.checked(len(placed), "" if placed else _instead(store.url, keys, cluster))
 
 
@@ -94,15 +99,26 @@ def _instead(url: str, keys: Sequence[str], cluster: str | None) -> str:
     return words.holdings(nights, sorted({of for of, _ in places if of is not None}))
 
 
-def _sorted_out(keys: Iterable[str], scope: _Scope, tally: Tally) -> tuple[dict[tuple[str, date], _Listed], list[str]]:
-    """The asked nights with the names of their objects, and the keys of all records."""
+def _sorted_out(
+    keys: Iterable[str], scope: _Scope, tally: Tally
+) -> tuple[dict[tuple[str, date], _Listed], list[str], dict[str, list[str]]]:
+    """The asked nights with the names of their objects, the keys of all records, and by cluster the files of homes.
+
+    A home belongs to no night: where nights are asked for, what they count is looked at, and no other home."""
     placed: dict[tuple[str, date], _Listed] = {}
     records = []
+    filed: dict[str, list[str]] = defaultdict(list)
     for key in keys:
         place = _PLACE.fullmatch(key)
         cluster, night = _whose(key)
         if _RECORD.fullmatch(key):
             records.append(key)
+        elif cluster is not None and key.startswith(root := f"{quarantine.root(cluster)}/object="):
+            name = key.removeprefix(root.removesuffix("object="))
+            if not quarantine.FILE.fullmatch(name):
+                _foreign(key, scope, tally)
+            elif scope.nights is None and scope.holds(cluster, None):
+                filed[cluster].append(name)
         elif (
             place
             and cluster is not None
@@ -113,7 +129,7 @@ def _sorted_out(keys: Iterable[str], scope: _Scope, tally: Tally) -> tuple[dict[
                 placed.setdefault((cluster, night), defaultdict(list))[place["table"]].append(place["name"])
         elif key != PROBE:
             _foreign(key, scope, tally)
-    return placed, records
+    return placed, records, filed
 
 
 def _whose(key: str) -> tuple[str | None, date | None]:
@@ -207,25 +223,28 @@ def _told(key: str, body: bytes) -> tuple[datetime, str, dict[date, dict[str, An
     return datetime.fromisoformat(record["started"]).astimezone(UTC), record["cluster"], claims
 
 
-def _check_night(look: Look, cluster: str, day: date, listed: Mapping[str, Sequence[str]], claim: Claim) -> None:
+def _check_night(
+    look: Look, cluster: str, day: date, listed: Mapping[str, Sequence[str]], claim: Claim
+) -> list[Counted]:
+    """What its events count as quarantined; what is wrong with its objects is noted."""
     night = Night(look, cluster, day)
     names = {table: listed.get(table, ()) for table in _OBJECTS}
     # what is made from commits before them, or a job that commits meanwhile would look like a lost commit
     found = tables(night, [table for table in names if names[table]])
     published = reports(night, names[REPORTS])
     marks(night, names[MARKS], claim.marks)
-    # a job files the quarantine before the events that count it
     events = chain(look, EVENTS, cluster, day, names[EVENTS])
-    quarantine = chain(look, QUARANTINE, cluster, day, names[QUARANTINE])
+    earlier = chain(look, QUARANTINE, cluster, day, names[QUARANTINE])
     judge(night, events, found, claim)
     judge_reports(night, published, events, found.get(RANKING), claim.reports)
-    references(look.tally, cluster, day, events, quarantine)
+    quarantined = list(counted(look, events, earlier))
     parts(look, EVENTS, cluster, day, events)
-    parts(look, QUARANTINE, cluster, day, quarantine)
-    counted = [name for commit in events.commits.values() for name in commit.quarantine]
+    parts(look, QUARANTINE, cluster, day, earlier)
+    referred = [name for commit in events.commits.values() for name in commit.quarantine]
     orphans(look, EVENTS, cluster, day, names[EVENTS], _files(events))
     if not look.tally.has("commit", "gap", "lost", "rewritten", below=commits.folder(EVENTS, cluster, day)):
-        orphans(look, QUARANTINE, cluster, day, names[QUARANTINE], [*counted, *_files(quarantine)])
+        orphans(look, QUARANTINE, cluster, day, names[QUARANTINE], [*referred, *_files(earlier)])
+    return quarantined
 
 
 def _files(read: Chain) -> Iterator[str]:

@@ -11,7 +11,7 @@ from itertools import count, pairwise
 from pathlib import Path
 
 from pipelines import commits
-from pipelines.archive import EVENTS, QUARANTINE
+from pipelines.archive import EVENTS
 from pipelines.commits import Commit, Part
 from pipelines.errors import DataError
 from pipelines.scratch import scratch
@@ -161,22 +161,6 @@ def _arrived(look: Look, where: str, part: Part) -> bool:
     if digest != part.sha256 or size != part.bytes:
         look.tally.find("bytes", where, unlike)
     return digest == part.sha256
-
-
-def references(tally: Tally, cluster: str, night: date, events: Chain, quarantine: Chain) -> None:
-    """Hold what the events' commits say of the quarantine against its commits, where these can be read."""
-    if tally.has("commit", "gap", "rewritten", below=commits.folder(QUARANTINE, cluster, night)):
-        return
-    rows = {part.file: part.rows for part in quarantine.parts}
-    for generation, commit in events.commits.items():
-        lost = [name for name in commit.quarantine if name not in rows]
-        for name in lost:
-            where = f"{commits.folder(QUARANTINE, cluster, night)}/{name}"
-            tally.find("reference", where, f"named by generation {generation} of the events, by no commit beside it")
-        held = sum(rows.get(name, 0) for name in commit.quarantine)
-        if not lost and commit.counts.quarantined > held:
-            where = commits.key(EVENTS, cluster, night, generation)
-            tally.find("counts", where, f"{commit.counts.quarantined} lines quarantined, but {held} in their parts")
 
 
 def orphans(look: Look, table: str, cluster: str, night: date, listed: Iterable[str], named: Iterable[str]) -> None:

@@ -40,6 +40,21 @@ def problem(path: Path, table: str, rows: int, night: date) -> tuple[str, str] |
         return "rows", f"no Parquet file ({' '.join(str(error).split())[:120]})"
 
 
+def table_problem(rows: pa.Table, schema: pa.Schema, order: Sequence[str]) -> tuple[str, str] | None:
+    """Kind and text of what is wrong with the rows of a whole table; None where all is well."""
+    missing = lacking(_unlike(schema, rows.schema))
+    if missing is not None:
+        return "columns", missing
+    wrong = _first_wrong(rows, order)
+    return None if wrong is None else ("order", f"row {wrong + 2} does not come after the row before it")
+
+
+def _first_wrong(rows: pa.Table, order: Sequence[str]) -> int | None:
+    """The first row, counted from 0, of which the next does not come after it; None where every one does."""
+    wrong: int = pc.index(_follows(rows.slice(1), rows.slice(0, rows.num_rows - 1), order), False).as_py()
+    return None if wrong < 0 else wrong
+
+
 def _unlike(declared: pa.Schema, found: pa.Schema) -> Iterator[str]:
     """Columns that a schema lacks or has of another type; more columns than declared are fine."""
     for column in declared:
@@ -65,8 +80,8 @@ def _disorder(file: pq.ParquetFile, order: Sequence[str], night: date | None) ->
         if night is not None and not _of_night(rows["stage_ts"], night):
             return "order", f"rows {at + 1} to {at + rows.num_rows} hold one of another night than {night}"
         both = rows if last is None else pa.concat_tables([last, rows])
-        wrong = pc.index(_follows(both.slice(1), both.slice(0, both.num_rows - 1), order), False).as_py()
-        if wrong >= 0:
+        wrong = _first_wrong(both, order)
+        if wrong is not None:
             # the row carried over stands first from the second batch on
             return "order", f"row {at + wrong + (2 if last is None else 1)} does not come after the row before it"
         at += rows.num_rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,8 +19,9 @@ from pipelines.events import SCHEMA
 from pipelines.known import Known
 from pipelines.scratch import scratch
 from pipelines.sources.base import Source
-from pipelines.stages.filing import Elsewhere, Rest, file_quarantine
+from pipelines.stages.filing import Filed, Rest, file_quarantine
 from pipelines.stages.reading import Ended, Feed, Progress
+from pipelines.stages.refused import BadPlace
 from pipelines.stages.staging import Staging
 from pipelines.words import listed
 
@@ -48,6 +48,8 @@ class Exported:
     """Lines that are no audit event, those quarantined by an earlier run among them."""
     known: int
     """Lines that an earlier run archived or filed."""
+    first_bad: BadPlace | None
+    """Of the lines that this run filed; where it filed none, of all bad ones."""
 
     @property
     def empty(self) -> tuple[date, ...]:
@@ -92,14 +94,16 @@ def export(
         staging = Staging(engine, folder, taken, feed)
         staging.read()
         _refuse_other_logs(name, staging)
-        commits, written, bad, filed_before = _archive(archive, staging, before, nights)
-        known = filed_before + sum(int(again.sum()) for again in feed.again)
+        commits, written, filed = _archive(archive, staging, before, nights)
+        known = filed.known + sum(int(again.sum()) for again in feed.again)
+        bad = len(staging.refused)
     covers = f"{staging.first} to {staging.last}" if staging.first else "no event"
     asked = {n: commits[n] for n in nights}
     earlier = tuple(n for n in taken if n not in nights)
     revised = {n: commit for n, commit in commits.items() if n in earlier and n in written and commit is not None}
     inputs, ended = tuple(feed.inputs), staging.ended
-    return Exported(asked, written, earlier, revised, inputs, ended, source.ignored, notices, covers, bad, known)
+    of_source = inputs, ended, source.ignored, notices, covers
+    return Exported(asked, written, earlier, revised, *of_source, bad, known, filed.first)
 
 
 def _newcomer(archive: Archive, before: Mapping[date, Commit | None]) -> Iterator[str]:
@@ -133,28 +137,26 @@ def _refuse_other_logs(source: str, staging: Staging) -> None:
     read = sum(e.read for e in staging.ended.values())
     if not read or staging.first is not None:
         return
-    where, offset, reason = staging.refused.first()
+    first = staging.refused.first()
     raise DataError(
-        f"--source {source}: none of {read} lines is a Kubernetes audit event (first: {where} at byte {offset}, "
-        f"{reason}); expected one audit.k8s.io event as JSON on each line"
+        f"--source {source}: none of {read} lines is a Kubernetes audit event (first: {first.source} at byte "
+        f"{first.byte_offset}, {first.reason}); expected one audit.k8s.io event as JSON on each line"
     )
 
 
 def _archive(
     archive: Archive, staging: Staging, before: Mapping[date, Commit | None], asked: Sequence[date]
-) -> tuple[dict[date, Commit | None], tuple[date, ...], int, int]:
-    """Each night's commit, the nights of which this run wrote it, the bad lines met, and those known before."""
-    home = next((n for n in asked if staging.present(n)), asked[0])
-    with ExitStack() as stack:
-        filed = file_quarantine(archive, staging, home, Elsewhere(archive, staging, home, stack))
-        rest = Rest(archive, staging, filed)
-        commits: dict[date, Commit | None] = {}
-        written = []
-        for night in staging.nights:
-            commits[night], wrote = _append(archive, staging, night, before[night], rest if night == home else None)
-            if wrote:
-                written.append(night)
-    return commits, tuple(written), len(staging.refused), filed.known
+) -> tuple[dict[date, Commit | None], tuple[date, ...], Filed]:
+    """Each night's commit, the nights of which this run wrote it, and what became of the bad lines."""
+    rest = Rest(staging, next((n for n in asked if staging.present(n)), asked[0]))
+    filed = file_quarantine(archive, staging, rest.night)
+    commits: dict[date, Commit | None] = {}
+    written = []
+    for night in staging.nights:
+        commits[night], wrote = _append(archive, staging, night, before[night], rest if night == rest.night else None)
+        if wrote:
+            written.append(night)
+    return commits, tuple(written), filed
 
 
 def _append(
@@ -181,7 +183,7 @@ def _append(
             return None
         counts = Counts(read=read, archived=fresh, duplicate=read - fresh, **choice.described)
         used = sorted((staging.feed.inputs[i] for i in archived), key=lambda one: one.name)
-        held = rest.parts() if rest else ()
+        held = rest.files() if rest else ()
         return Addition(staging.rows.chosen(night), SCHEMA, used, summed(beside, counts), held)
 
     if not staging.present(night):

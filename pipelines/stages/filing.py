@@ -1,133 +1,123 @@
-"""The bad lines of a run, filed in the quarantine under one night, and counted once.
+"""The bad lines of a run, filed in the homes of their source objects, and counted once by one night.
 
 tests/pipelines/test_export.py lets runs file the same line at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-from pipelines.archive import EVENTS, QUARANTINE, Addition, Archive
-from pipelines.commits import Commit, Counts, Part
-from pipelines.parse import QUARANTINE_SCHEMA
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import quarantine
+from pipelines.archive import QUARANTINE, Archive
+from pipelines.commits import Commit, Counts
+from pipelines.errors import RetryError
+from pipelines.quarantine import Lines
+from pipelines.stages.refused import BadPlace, Refused
 from pipelines.stages.staging import Staging
 
-
-@dataclass
-class Elsewhere:
-    """The quarantine of other nights, if there is a bad line: it may have been filed under any of them.
-
-    A folder that grows shows its old lines to every run."""
-
-    archive: Archive
-    staging: Staging
-    home: date
-    stack: ExitStack
-    """Until when the parts fetched stay."""
-    fetched: dict[tuple[date, Part], Path] = field(default_factory=dict)
-
-    def now(self) -> list[tuple[date, Part]]:
-        """The parts that are committed, each with its night."""
-        if not self.staging.refused:
-            return []
-        nights = [night for night in self.archive.nights(QUARANTINE) if night != self.home]
-        found = [commit for night in nights if (commit := self.archive.newest(QUARANTINE, night)) is not None]
-        for commit in found:
-            new = tuple(part for part in commit.parts if (commit.night, part) not in self.fetched)
-            paths = self.stack.enter_context(self.archive.files(replace(commit, parts=new)))
-            self.fetched |= {(commit.night, part): path for part, path in zip(new, paths, strict=True)}
-        return [(commit.night, part) for commit in found for part in commit.parts]
+_ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class Filed:
-    """The home night's quarantine, None where it has none, and how many of the run's bad lines were filed before.
+    """How many of the run's bad lines were filed before; and the first that was not, or where all were, of all."""
 
-    `seen` are the parts of other nights when it was filed."""
-
-    commit: Commit | None
-    known: int
-    elsewhere: Elsewhere
-    seen: Sequence[tuple[date, Part]]
-    wrote: bool
-
-    def others(self) -> list[Path]:
-        """Parts of other nights whose lines the home night does not count.
-
-        Two runs of different nights may file a line at once, neither seeing the other's: it is counted by the night
-        whose events count it already, else by the earlier one."""
-        if not self.wrote:
-            return [self.elsewhere.fetched[part] for part in self.seen]
-        return [self.elsewhere.fetched[part] for part in self.elsewhere.now() if self._counts(*part)]
-
-    def _counts(self, night: date, part: Part) -> bool:
-        if (night, part) in self.seen or night < self.elsewhere.home:
-            return True
-        events = self.elsewhere.archive.newest(EVENTS, night)
-        return events is not None and part.file in events.quarantine
+    known: int = 0
+    first: BadPlace | None = None
 
 
-def file_quarantine(archive: Archive, staging: Staging, home: date, elsewhere: Elsewhere) -> Filed:
-    """File the bad lines under the home night."""
-    filed: Mapping[str, int] = {}
-    known: Mapping[str, int] = {}
-    seen: list[tuple[date, Part]] = []
+def file_quarantine(archive: Archive, staging: Staging, night: date) -> Filed:
+    """File the bad lines that no run has filed; the night is to count them.
 
-    def added(before: Commit | None) -> Addition | None:
-        nonlocal filed, known, seen
-        seen = elsewhere.now()
-        with archive.files(before) as parts:
-            filed, known = staging.refused.choose([*parts, *(elsewhere.fetched[part] for part in seen)])
-        fresh = sum(filed.values())
-        if not fresh:
-            return None
-        return Addition(staging.refused.chosen(), QUARANTINE_SCHEMA, (), Counts(read=fresh, archived=fresh))
-
-    commit, wrote = archive.append(QUARANTINE, home, added)
-    for source, ended in staging.ended.items():
-        ended.quarantined += filed.get(source, 0)
+    Raises:
+        DataError: a file of the quarantine is damaged.
+        RetryError: other runs filed lines of the same objects first, round after round.
+    """
+    refused = staging.refused
+    if not len(refused):
+        return Filed()
+    _hold_earlier(archive, refused)
+    fresh, first = _file(archive, refused, night)
+    for source, count in refused.by_source.items():
+        staging.ended[source].quarantined += fresh[source]
         # a bad line met again is a duplicate of the one in quarantine
-        ended.duplicate += known.get(source, 0)
-    return Filed(commit, sum(known.values()), elsewhere, seen, wrote)
+        staging.ended[source].duplicate += count - fresh[source]
+    return Filed(len(refused) - fresh.total(), first or refused.first())
+
+
+def _hold_earlier(archive: Archive, refused: Refused) -> None:
+    """What the first layout of an archive filed, below the nights that count it; nothing is added there any more."""
+    for night in archive.nights(QUARANTINE):
+        with archive.files(archive.newest(QUARANTINE, night)) as parts:
+            for part in parts:
+                with pq.ParquetFile(part) as rows:
+                    for batch in rows.iter_batches(quarantine.ROWS, columns=["source", "sha256"]):
+                        refused.hold(Lines(part.name, night, pa.Table.from_batches([batch])))
+
+
+def _file(archive: Archive, refused: Refused, night: date) -> tuple[Counter[str], BadPlace | None]:
+    """How many lines of each source object this run filed, and the first of them."""
+    fresh: Counter[str] = Counter()
+    first = None
+    held = dict.fromkeys(refused.by_source, 0)
+    unread = set(held)
+    for _ in range(_ROUNDS):
+        for source in sorted(unread):
+            while (found := quarantine.lines(archive, source, held[source] + 1)) is not None:
+                refused.hold(found)
+                held[source] += 1
+        unread = set()
+        for source, batch in refused.unfiled():
+            if source in unread:
+                continue
+            rows = refused.batch(source, batch)
+            made = quarantine.put(archive, source, held[source] + 1, night, rows)
+            if made is None:
+                # another run was first: what of these lines is in its file, and under which night?
+                unread.add(source)
+                continue
+            refused.hold(made)
+            held[source] += 1
+            fresh[source] += rows.num_rows
+            first = first or BadPlace.of(rows)
+        if not unread:
+            return fresh, first
+    raise RetryError(
+        f"{archive.store.url}/{quarantine.root(archive.cluster)}/{quarantine.home(min(unread))}: {_ROUNDS} other "
+        "writers filed lines first; run one job a source and cluster"
+    )
 
 
 @dataclass(frozen=True)
 class Rest:
-    """What belongs to the run and not to a night; the home night's commit bears it.
+    """What belongs to the run and not to a night; the commit of this one bears it.
 
     A bad line is quarantined in the first commit of events that counts it, whichever run filed it: one that died
     before its commit left the counts to the next.
     """
 
-    archive: Archive
     staging: Staging
-    filed: Filed
+    night: date
 
     def counts(self, before: Commit | None) -> Counts:
         """Counts that the night's commit does not hold yet."""
-        counted = before.quarantine if before else ()
-        with self.archive.files(self._only(counted)) as parts:
-            fresh, known = self.staging.refused.choose([*parts, *self.filed.others()])
-        bad, again = sum(fresh.values()), sum(known.values())
+        fresh, again = self.staging.refused.uncounted(self.night, before.quarantine if before else ())
         ended = self.staging.ended.values()
         outside = sum(e.outside for e in ended)
         return Counts(
-            read=bad + again + outside,
+            read=fresh + again + outside,
             duplicate=again,
-            quarantined=bad,
+            quarantined=fresh,
             outside=outside,
             blank=sum(e.blank for e in ended),
             skipped=sum(e.skipped for e in ended),
         )
 
-    def parts(self) -> list[str]:
-        """Parts of the quarantine that hold a bad line of this run."""
-        with self.archive.files(self.filed.commit) as parts:
-            return self.staging.refused.holding(parts)
-
-    def _only(self, files: Sequence[str]) -> Commit | None:
-        filed = self.filed.commit
-        return filed and replace(filed, parts=tuple(part for part in filed.parts if part.file in files))
+    def files(self) -> Sequence[str]:
+        """Files of the quarantine that the night counts and that hold a bad line of this run."""
+        return self.staging.refused.holding(self.night)

@@ -35,11 +35,17 @@ KINDS: tuple[Kind, ...] = (
     Kind("lost", True, "A commit that a table or a run's record names is missing, or another.", _ANEW),
     Kind("rewritten", True, "A commit leaves out what the one before it held.", _ANEW),
     Kind("counts", True, "The counts of a commit do not add up.", _ANEW),
-    Kind("missing", True, "A part that a commit names is missing.", _ANEW),
+    Kind("missing", True, "A part or a file of the quarantine that a commit names is missing.", _ANEW),
     Kind("bytes", True, "The bytes of a part are not those committed.", _ANEW),
     Kind("rows", True, "A part holds another number of rows than committed, or cannot be read as Parquet.", _ANEW),
     Kind("order", True, "The rows of a part are out of order, or of another night.", _ANEW),
     Kind("twice", True, "A part holds events that another part of the night holds.", _ANEW),
+    Kind(
+        "quarantine",
+        True,
+        "A file of the quarantine is damaged, or belongs to another place.",
+        "restore it from a copy of the archive, or delete it and run the nights of its source object again",
+    ),
     Kind("reference", True, "Events count lines of a part of the quarantine that no commit of it names.", _ANEW),
     Kind(
         "table", True, "A derived table is damaged, or belongs to another place.", f"delete the object, then {_AGAIN}"

@@ -1,12 +1,13 @@
-"""The bad lines of a run in a Parquet file: which of them the quarantine does not hold.
+"""The bad lines of a run in a Parquet file: which of them the quarantine does not hold, and no night counts.
 
 The same bytes in the same object are the same line, wherever in it they stand: an hour of a log that is read again
 with a late event in it has them further on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.parse import QUARANTINE_SCHEMA
+from pipelines.quarantine import ROWS, Lines
 from pipelines.stages.parts import read_parts
 
-_BATCH_ROWS = 8192
 _HELD_ROWS = 10_000
 
 
@@ -48,11 +49,29 @@ class Refusing:
 
 
 @dataclass(frozen=True)
+class BadPlace:
+    """Where a bad line stood, and why it is one."""
+
+    source: str
+    byte_offset: int
+    reason: str
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> BadPlace:
+        """Of the first of these lines."""
+        return cls(**rows.slice(0, 1).select([*cls.__dataclass_fields__]).to_pylist()[0])
+
+
+@dataclass(frozen=True)
 class Refused:
-    """Bad lines (parse.QUARANTINE_SCHEMA) of one run."""
+    """Bad lines (parse.QUARANTINE_SCHEMA) of one run, and what is known of filed ones."""
 
     engine: duckdb.DuckDBPyConnection
     file: Path
+
+    def __post_init__(self) -> None:
+        columns = "file VARCHAR, night DATE, source VARCHAR, sha256 VARCHAR, n BIGINT"
+        self.engine.execute(f"CREATE OR REPLACE TEMP TABLE filed_bad ({columns})")
 
     @property
     def _lines(self) -> str:
@@ -63,39 +82,69 @@ class Refused:
 
     @cached_property
     def by_source(self) -> Mapping[str, int]:
-        """How many, by source object."""
-        return dict(self.engine.execute(f"SELECT source, count(*) FROM {self._lines} GROUP BY source").fetchall())
-
-    def choose(self, parts: Sequence[Path]) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """How many the parts do not hold, and how many they do, by source object; `chosen` then yields the former."""
-        known = read_parts(parts) if parts else f"(SELECT * FROM {self._lines} WHERE false)"
-        self.engine.execute(
-            "CREATE OR REPLACE TEMP TABLE fresh_bad AS SELECT b.* EXCLUDE (nth) FROM (SELECT *, row_number() OVER "
-            f"(PARTITION BY source, sha256 ORDER BY byte_offset) AS nth FROM {self._lines}) AS b LEFT JOIN "
-            f"(SELECT source, sha256, count(*) AS n FROM {known} GROUP BY ALL) AS k USING (source, sha256) "
-            "WHERE nth > coalesce(n, 0)"
+        """How many, by source object, which are in order."""
+        return dict(
+            self.engine.execute(
+                f"SELECT source, count(*) FROM {self._lines} GROUP BY source ORDER BY source"
+            ).fetchall()
         )
-        fresh = dict(self.engine.execute("SELECT source, count(*) FROM fresh_bad GROUP BY source").fetchall())
-        return fresh, {source: count - fresh.get(source, 0) for source, count in self.by_source.items()}
 
-    def chosen(self) -> pa.RecordBatchReader:
-        """The lines last chosen, in the archive's order."""
-        return self.engine.sql("FROM fresh_bad ORDER BY source, byte_offset, sha256").to_arrow_reader(_BATCH_ROWS)
+    def hold(self, filed: Lines) -> None:
+        """Take note of lines that the quarantine holds."""
+        self.engine.register("filed_rows", filed.rows)
+        self.engine.execute(
+            "INSERT INTO filed_bad SELECT ?, ?, source, sha256, count(*) FROM filed_rows GROUP BY source, sha256",
+            [filed.file, filed.night],
+        )
+        self.engine.unregister("filed_rows")
 
-    def holding(self, parts: Sequence[Path]) -> list[str]:
-        """Names of the parts that hold one of them."""
-        if not parts:
-            return []
+    def unfiled(self) -> Sequence[tuple[str, int]]:
+        """The lines held nowhere, in batches by source object and in the archive's order; `batch` gives each."""
+        self.engine.execute(
+            "CREATE OR REPLACE TEMP TABLE fresh_bad AS SELECT * REPLACE ((row_number() OVER "
+            f"(PARTITION BY source ORDER BY byte_offset, sha256) - 1) // {ROWS} AS nth) "
+            f"FROM ({self._without('true')}) ORDER BY source, byte_offset, sha256"
+        )
+        return self.engine.execute("SELECT DISTINCT source, nth FROM fresh_bad ORDER BY source, nth").fetchall()
+
+    def batch(self, source: str, number: int) -> pa.Table:
+        """Lines (parse.QUARANTINE_SCHEMA) of one batch."""
+        sql = "SELECT * EXCLUDE (nth) FROM fresh_bad WHERE source = ? AND nth = ? ORDER BY byte_offset, sha256"
+        found: pa.Table = self.engine.sql(sql, params=[source, number]).to_arrow_table()
+        return found.cast(QUARANTINE_SCHEMA)
+
+    def uncounted(self, night: date, counted: Collection[str]) -> tuple[int, int]:
+        """How many the night is to count, and how many are counted.
+
+        Args:
+            counted: files whose lines it counts; other nights count those that stand under them.
+        """
         found = self.engine.execute(
-            f"SELECT DISTINCT file FROM (SELECT parse_filename(filename) AS file, source, sha256 FROM "
-            f"{read_parts(parts, ', filename = true')}) SEMI JOIN {self._lines} USING (source, sha256)"
+            f"SELECT count(*) FROM ({self._without('night <> $night OR list_contains($counted, file)')})",
+            {"night": night, "counted": list(counted)},
+        ).fetchall()
+        fresh: int = found[0][0]
+        return fresh, len(self) - fresh
+
+    def _without(self, held: str) -> str:
+        """SQL for the lines that are none of those held; `nth` numbers the same bytes in an object."""
+        return (
+            "SELECT b.* FROM (SELECT *, row_number() OVER (PARTITION BY source, sha256 ORDER BY byte_offset) AS nth "
+            f"FROM {self._lines}) AS b LEFT JOIN (SELECT source, sha256, sum(n) AS n FROM filed_bad WHERE {held} "
+            "GROUP BY ALL) AS k USING (source, sha256) WHERE nth > coalesce(n, 0)"
+        )
+
+    def holding(self, night: date) -> list[str]:
+        """Names of the files whose lines the night counts and that hold one of these."""
+        found = self.engine.execute(
+            f"SELECT DISTINCT file FROM filed_bad SEMI JOIN {self._lines} USING (source, sha256) WHERE night = ?",
+            [night],
         ).fetchall()
         return [name for (name,) in found]
 
-    def first(self) -> tuple[str, int, str]:
-        """Source, byte offset and reason of the first."""
+    def first(self) -> BadPlace:
+        """The first of all."""
         found = self.engine.execute(
             f"SELECT source, byte_offset, reason FROM {self._lines} ORDER BY source, byte_offset LIMIT 1"
         ).fetchall()
-        where, offset, reason = found[0]
-        return where, offset, reason
+        return BadPlace(*found[0])

@@ -21,7 +21,7 @@ from features.matrix import SUFFIXES
 from pipelines.commits import Counts
 from pipelines.events import SCHEMA as EVENTS
 from pipelines.marking.record import SCHEMA as MARKS
-from pipelines.parse import QUARANTINE_SCHEMA
+from pipelines.quarantine import SCHEMA as QUARANTINE
 from pipelines.ranking import SCHEMA as RANKING
 from pipelines.stages.findings import KINDS
 
@@ -90,7 +90,7 @@ DECLARED: dict[str, str] = {
         of=((f"`{kind.name}`", "yes" if kind.damage else "no", kind.meaning) for kind in KINDS),
     ),
     "events": columns(EVENTS),
-    "quarantine": columns(QUARANTINE_SCHEMA),
+    "quarantine": columns(QUARANTINE),
     "ranking": columns(RANKING),
     "marks": columns(MARKS),
     "kinds": rows("kind", "items", of=((f"`{kind.name}`", f"{kind.meaning}.") for kind in ITEM_KINDS)),

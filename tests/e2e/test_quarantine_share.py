@@ -11,6 +11,8 @@ from builders import event, line
 from e2e.job import Ended, auditforest, everything, nightly, records
 from e2e.world import CLUSTER, NIGHTS
 
+from pipelines.quarantine import home
+
 BEFORE, NIGHT = NIGHTS[0], NIGHTS[1]
 OPTION = "AUDITFOREST_EXPORT__QUARANTINED_PERCENT"
 
@@ -42,12 +44,13 @@ def complaint(log: Path, lines: int, read: int, percent: int, known: int = 0) ->
     )
 
 
-def first_bad(log: Path, night: date = NIGHT) -> str:
+def first_bad(log: Path) -> str:
     """What is said of the first bad line of the last file of a source whose archive stands beside it."""
     path = max(log.iterdir()) if log.is_dir() else log
     return (
         f"The first: {path.name} at byte {path.read_bytes().index(bad(1)[0][:7])}, no audit event: auditID and time "
-        f"missing or unreadable; all are filed in {log.parent}/archive/quarantine/cluster={CLUSTER}/date={night}"
+        f"missing or unreadable; all are filed in {log.parent}/archive/quarantine/cluster={CLUSTER}, of this object in "
+        f"{home(path.name)}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,11 @@ BEFORE, NIGHT = NIGHTS[:2]
 RACED = ("other writers committed first", "other runs changed its events or its history")
 """What a run says that another one overtook; to run it again is enough."""
 BAD = b"no event\n"
+OWN = re.compile(
+    r"this run: (?:nothing new; )?201 lines read = (\d+) archived \+ (\d+) duplicate "
+    r"\+ (?P<quarantined>\d+) quarantined \+ 0 outside the asked nights"
+)
+"""Where the lines of a run over 200 events and a bad line ended."""
 _SERVE = """
 import json, sys
 import pipelines.aws.s3
@@ -87,14 +93,20 @@ class Place:
         found = {name: json.loads(body) for name, body in self.objects().items() if name.startswith(where)}
         return [found[f"{where}{n}.json"] for n in range(1, len(found) + 1)]
 
-    def archived(self, night: date, table: str = "events") -> list[str]:
+    def archived(self, night: date) -> list[str]:
         """Hashes of the lines that the newest commit of a night names."""
-        objects, where = self.objects(), f"{table}/cluster={CLUSTER}/date={night}/"
-        newest = [json.loads(b) for n, b in objects.items() if n.startswith(f"{where}_commit-")]
-        parts = max(newest, key=lambda c: int(c["generation"]))["parts"]
-        column = "content_hash" if table == "events" else "sha256"
-        tables = [pq.read_table(pa.BufferReader(objects[f"{where}{p['file']}"])) for p in parts]
-        return sorted(h[:32] for t in tables for h in t[column].to_pylist())
+        where = f"events/cluster={CLUSTER}/date={night}/"
+        parts = max(self.commits(night), key=lambda c: int(c["generation"]))["parts"]
+        return sorted(self._column([f"{where}{p['file']}" for p in parts], "content_hash"))
+
+    def quarantined(self) -> list[str]:
+        """Hashes of the lines in quarantine."""
+        files = [name for name in self.objects() if name.startswith(f"quarantine/cluster={CLUSTER}/")]
+        return self._column(files, "sha256")
+
+    def _column(self, files: list[str], name: str) -> list[str]:
+        objects = self.objects()
+        return [value for f in files for value in pq.read_table(pa.BufferReader(objects[f]))[name].to_pylist()]
 
 
 def in_folder(where: Path) -> Place:
@@ -160,16 +172,24 @@ def test_the_same_night_of_the_same_source_is_committed_once_as_by_one_alone(
     source = log(tmp_path / "audit.log", [*made, BAD])
     both = command("nightly", source, place, NIGHT)
     ended = at_once(two, place, both, both)
-    # who files the bad line says so, and the other has nothing new
-    own = ("report: ", "this run: ", "1 line quarantined", "object; all", "/", *map(str, tmp_path.parts[:2]))
-    tables = [[t for t in e.out.splitlines() if not t.startswith(own)] for e in ended]
-    assert tables[0] == tables[1]
     (commit,) = place.commits(NIGHT)
     assert (commit["counts"]["archived"], commit["counts"]["quarantined"]) == (200, 1)
     alone = in_folder(tmp_path / "alone")
     two[0].begin(*command("nightly", source, alone, NIGHT), **alone.environment)
-    assert two[0].end().code == 0
+    one = two[0].end()
+    assert one.code == 0
     assert place.objects() == alone.objects()
+    # what is said of the night, too; who filed the bad line says so, and each run where its own lines ended
+    wanted = one.out.replace(alone.url, place.url).splitlines()
+    (filed,) = (said for said in wanted if said.startswith("1 line quarantined. The first: audit.log at byte "))
+    (own,) = (said for said in wanted if OWN.fullmatch(said))
+    for told in (e.out.splitlines() for e in ended):
+        (mine,) = (found for said in told if (found := OWN.fullmatch(said)))
+        assert sum(map(int, mine.groups())) == 201
+        assert (filed in told) == (mine["quarantined"] == "1")
+        assert [said for said in told if said not in (mine[0], filed)] == [
+            said for said in wanted if said not in (own, filed)
+        ]
 
 
 def test_two_sources_at_once_leave_all_rows_of_both_and_none_twice(
@@ -183,7 +203,7 @@ def test_two_sources_at_once_leave_all_rows_of_both_and_none_twice(
     place.environment["AUDITFOREST_EXPORT__QUARANTINED_PERCENT"] = "10"
     at_once(two, place, *commands)
     assert place.archived(NIGHT) == hashes([*both, *own[0], *own[1]])
-    assert place.archived(NIGHT, "quarantine") == [sha256(BAD.rstrip()).hexdigest()[:32]] * 3
+    assert place.quarantined() == [sha256(BAD.rstrip()).hexdigest()] * 3
     counts = [commit["counts"] for commit in place.commits(NIGHT)]
     assert (counts[-1]["archived"], counts[-1]["quarantined"], counts[-1]["duplicate"]) == (80, 3, 20)
     assert all(adds_up(c) for c in counts)

@@ -21,8 +21,7 @@ BUCKET = "swept-archives"
 _PLACES = (
     ("probe", "/_probe-if-none-match"),
     ("record", "/runs/"),
-    ("quarantine commit", "/quarantine/.*/_commit-"),
-    ("quarantine part", "/quarantine/.*/part-"),
+    ("quarantine", "/quarantine/"),
     ("commit", "/_commit-"),
     ("part", "/part-"),
     ("report", "/reports/"),

@@ -21,9 +21,10 @@ from e2e.job import auditforest, everything, nightly
 from e2e.world import ATTACKER, CLUSTER, NIGHTS, ordinary, theft
 
 from pipelines import commits
-from pipelines.commits import Commit, Part, folder, part_file
+from pipelines.commits import Commit, Counts, Part, folder, part_file
 from pipelines.errors import DataError, EmptyNightError
 from pipelines.parquet import decode, encode
+from pipelines.quarantine import file, home
 from pipelines.stages.check import check
 from pipelines.stages.findings import KINDS, Checked, lines, refuse
 from pipelines.store import LocalStore, ObjectStore
@@ -268,6 +269,59 @@ def timeless(rows: pa.Table) -> pa.Table:
     return rows.set_column(at, field, pa.nulls(rows.num_rows, field.type))
 
 
+def lines_of(source: str, then: Callable[[str], Damage]) -> Damage:
+    """Damage to the file of a source object's home."""
+    return then(f"quarantine/cluster={CLUSTER}/{file(source, 1)}")
+
+
+def refiled(change: Callable[[pa.Table], pa.Table], *, twice: bool = False) -> Damage:
+    """The late bad line changed, its checksum right; `twice` files it at two places before."""
+
+    def do(objects: Objects) -> str:
+        key = f"quarantine/cluster={CLUSTER}/{file('late.ndjson', 1)}"
+        rows, meta = decode(objects[key], key)
+        if twice:
+            at = rows.schema.get_field_index("byte_offset")
+            again = rows.set_column(at, rows.schema.field(at), pa.array([1 << 40]))
+            rows = pa.concat_tables([rows, again])
+        objects[key] = encode(change(rows), meta)
+        return key
+
+    return do
+
+
+def on_the_first(rows: pa.Table) -> pa.Table:
+    """The same lines, of the first night."""
+    at = rows.schema.get_field_index("date")
+    return rows.set_column(at, rows.schema.field(at), pa.array([FIRST] * rows.num_rows, pa.date32()))
+
+
+def earlier(then: Damage) -> Damage:
+    """Damage to the archive as the first layout had it: the quarantine below its nights, with commits of its own."""
+
+    def do(objects: Objects) -> str:
+        names = {}
+        for key in [key for key in objects if key.startswith("quarantine/")]:
+            rows, _ = decode(objects.pop(key), key)
+            (night,) = {*rows["date"].to_pylist()}
+            sink = BytesIO()
+            pq.write_table(rows.drop_columns(["date"]).replace_schema_metadata(None), sink)
+            digest = sha256(sink.getvalue()).hexdigest()
+            made = Part(part_file(digest), digest, rows.num_rows, len(sink.getvalue()))
+            objects[f"{folder('quarantine', CLUSTER, night)}/{made.file}"] = sink.getvalue()
+            counts = Counts(read=made.rows, archived=made.rows)
+            put(objects, Commit("quarantine", CLUSTER, night, 1, (made,), counts=counts))
+            names[key.removeprefix(f"quarantine/cluster={CLUSTER}/")] = made.file
+        for night in (FIRST, SECOND):
+            for generation in range(1, commit_of(objects, "events", night).generation + 1):
+                commit = commits.at(Held(objects), "events", CLUSTER, night, generation)
+                assert commit is not None
+                put(objects, replace(commit, quarantine=tuple(names[name] for name in commit.quarantine)))
+        return then(objects)
+
+    return without(*EVENTS_ALONE, then=do)
+
+
 def table_of(table: str, night: Any) -> str:
     return f"{folder(table, CLUSTER, night)}/{table}.parquet"
 
@@ -288,7 +342,10 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
     "earlier commit edited": ("commit", flipped(COMMIT_1)),
     "commit cut": ("commit", cut(ALONE)),
     "commit of another night": ("commit", moved(ALONE, COMMIT_1)),
-    "commit of the quarantine edited": ("commit", flipped(commits.key("quarantine", CLUSTER, FIRST, 1))),
+    "commit of an earlier version's quarantine edited": (
+        "commit",
+        earlier(flipped(commits.key("quarantine", CLUSTER, FIRST, 1))),
+    ),
     "first commit removed": ("gap", removed(COMMIT_1)),
     "newest commit removed": ("lost", removed(COMMIT_2)),
     "newest commit removed, and the records": ("lost", without("runs/", then=removed(COMMIT_2))),
@@ -315,10 +372,22 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
         without(*EVENTS_ALONE, then=recommitted(counted(read=5, quarantined=5), 2, 2)),
     ),
     "part removed": ("missing", part("events", SECOND, 1, removed)),
-    "part of the quarantine removed": ("missing", part("quarantine", SECOND, 0, removed)),
+    "file of the quarantine removed": ("missing", lines_of("late.ndjson", removed)),
+    "part of an earlier version's quarantine removed": ("missing", earlier(part("quarantine", SECOND, 0, removed))),
     "byte of a part flipped": ("bytes", part("events", SECOND, 0, flipped)),
     "part cut": ("bytes", part("events", FIRST, 0, cut)),
-    "byte of the quarantine flipped": ("bytes", part("quarantine", FIRST, 0, flipped)),
+    "byte of an earlier version's quarantine flipped": ("bytes", earlier(part("quarantine", FIRST, 0, flipped))),
+    "byte of the quarantine flipped": ("quarantine", lines_of("late.ndjson", flipped)),
+    "file of the quarantine in another home": (
+        "quarantine",
+        lines_of("late.ndjson", lambda key: moved(key, f"quarantine/cluster={CLUSTER}/{file('other.ndjson', 1)}")),
+    ),
+    "lines of the quarantine turned round": ("order", refiled(lambda rows: rows.take([1, 0]), twice=True)),
+    "column of the quarantine missing": ("columns", refiled(lambda rows: rows.drop_columns(["head"]))),
+    "lines of two nights in one file": (
+        "quarantine",
+        refiled(lambda rows: pa.concat_tables([rows, on_the_first(rows)])),
+    ),
     "row too few": ("rows", forged(lambda rows: rows.slice(1))),
     "rows turned round": ("order", forged(lambda rows: rows.take(list(reversed(range(rows.num_rows)))))),
     "last rows changed over": (
@@ -330,9 +399,9 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
     "rows of another night": ("order", forged(next_day)),
     "rows of no time": ("order", forged(timeless)),
     "size untold": ("bytes", forged(lambda rows: rows, size=1)),
-    "quarantine's commits removed": (
+    "an earlier version's commits of the quarantine removed": (
         "reference",
-        lambda o: (removed(commits.key("quarantine", CLUSTER, SECOND, 1))(o), part_key(o))[1],
+        earlier(lambda o: (removed(commits.key("quarantine", CLUSTER, SECOND, 1))(o), part_key(o))[1]),
     ),
     "ranking flipped": ("table", flipped(table_of("ranking", SECOND))),
     "counts flipped": ("table", flipped(table_of("principal_days", FIRST))),
@@ -374,6 +443,11 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
     "note at the root": ("foreign", added("notes.txt")),
     "file beside the parts": ("foreign", added(f"{folder('events', CLUSTER, FIRST)}/copy.parquet")),
     "date that is none": ("foreign", added(f"events/cluster={CLUSTER}/date=2026-09-31/{STRAY}")),
+    "file of a home that has none of its names": (
+        "foreign",
+        added(f"quarantine/cluster={CLUSTER}/{home('late.ndjson')}/lines-0.parquet"),
+    ),
+    "home that is none": ("foreign", added(f"quarantine/cluster={CLUSTER}/object=x/lines-1.parquet")),
     "commit zero": ("foreign", added(f"{folder('events', CLUSTER, FIRST)}/_commit-0.json")),
     "table nobody declared": ("foreign", added(table_of("secrets", FIRST))),
 }
@@ -404,6 +478,13 @@ def test_an_untouched_archive_has_no_finding_and_every_object_is_read(store: Obj
     assert found.bytes == sum(map(len, objects.values()))
     tables = [body for key, body in objects.items() if key.endswith(".parquet")]
     assert found.rows == sum(pq.read_metadata(BytesIO(body)).num_rows for body in tables)
+
+
+def test_an_untouched_archive_of_the_first_layout_has_no_finding(objects: Objects) -> None:
+    earlier(lambda _: "")(objects)
+    found = checked(Memory(objects))
+    assert named(found) == []
+    assert found.objects == len(objects)
 
 
 @pytest.mark.parametrize("table", ["items", "principal_days", "ranking"])

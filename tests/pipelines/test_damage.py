@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builders import NIGHT, event, line
+from filed import filed_lines
 from hypothesis import given
 from hypothesis import strategies as st
 from parsing import parse
 
-from pipelines.archive import EVENTS, QUARANTINE, Archive
+from pipelines.archive import EVENTS, Archive
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.parse import masked
@@ -242,13 +243,13 @@ def test_a_night_of_all_damages_is_archived_as_it_ships(tmp_path: Path) -> None:
     with engine(ParseConfig()) as made:
         done = export(archive, made, select(str(tmp_path / "audit.log")), [night], (), lambda *_: None)
 
-    tables = {}
-    for table in (EVENTS, QUARANTINE):
-        with archive.files(archive.newest(table, night)) as parts:
-            tables[table] = [row for part in parts for row in pq.read_table(part, partitioning=None).to_pylist()]
-    assert [without_head(row) for row in tables[QUARANTINE]] == refused
-    rows = {row["audit_id"]: row for row in tables[EVENTS]}
-    assert len(rows) == len(tables[EVENTS])
+    filed = filed_lines(archive.store)
+    assert {row.pop("date") for row in filed} == {night}
+    assert [without_head(row) for row in filed] == refused
+    with archive.files(archive.newest(EVENTS, night)) as parts:
+        kept_rows = [row for part in parts for row in pq.read_table(part, partitioning=None).to_pylist()]
+    rows = {row["audit_id"]: row for row in kept_rows}
+    assert len(rows) == len(kept_rows)
     assert {name for name in rows if name.startswith("good-")} == {e["auditID"] for e in GOOD}
     kept = [own_ends(name) for name in order if isinstance(EVERY[name].ends, dict)]
     assert [{column: rows[e["audit_id"]][column] for column in e} for e in kept] == kept

@@ -14,9 +14,10 @@ from uuid import uuid4
 import pyarrow.parquet as pq
 import pytest
 from builders import event, line
+from filed import filed_lines
 from logs_server import FakeLogs, Stored, logs_server
 
-from pipelines.archive import EVENTS, QUARANTINE, Archive
+from pipelines.archive import EVENTS, Archive
 from pipelines.commits import Commit, Counts
 from pipelines.config import AwsConfig, Config, ExportConfig, ParseConfig
 from pipelines.engine import engine
@@ -91,13 +92,8 @@ def archived(store: ObjectStore, night: date) -> list[str]:
 
 
 def bad_lines(store: ObjectStore) -> list[tuple[date, str, int]]:
-    """Every line in quarantine: the night it is filed under, its object, its place there."""
-    found = []
-    for night in NIGHTS:
-        with Archive(store, "prod").files(Archive(store, "prod").newest(QUARANTINE, night)) as parts:
-            rows = [row for part in parts for row in pq.read_table(part).to_pylist()]
-        found += [(night, row["source"], row["byte_offset"]) for row in rows]
-    return found
+    """Every line in quarantine: the night that counts it, its object, its place there."""
+    return sorted((row["date"], row["source"], row["byte_offset"]) for row in filed_lines(store))
 
 
 def adds_up(counts: Counts | Ended) -> bool:
