@@ -13,8 +13,7 @@ from benchmarks.recording import JudgedNight
 from features.catalogue import FOREST_NAMES
 from features.matrix import SUFFIXES, counts_of, rows_of, weighted
 from pipelines.config import ForestConfig
-from pipelines.stages.judge import Scores
-from pipelines.stages.judge import judge as scored
+from pipelines.stages.judge import First, Scores, first, judge
 
 Floats = npt.NDArray[np.float64]
 Rows = Callable[[JudgedNight], tuple[Floats, Floats]]
@@ -63,8 +62,12 @@ def _logs(names: Sequence[str], compressed: Callable[[Floats], Floats]) -> Rows:
     return rows
 
 
-def _forest(rows: Rows, of: Callable[[Scores], Floats]) -> Callable[[JudgedNight], Floats]:
-    return lambda night: of(scored(*rows(night), _FOREST))
+def _forest(rows: Rows, of: Callable[[First, Scores], Floats]) -> Callable[[JudgedNight], Floats]:
+    def score(night: JudgedNight) -> Floats:
+        one = first(*rows(night), _FOREST)
+        return of(one, judge(one))
+
+    return score
 
 
 def _norm(night: JudgedNight) -> Floats:
@@ -118,21 +121,21 @@ def ecod(tonight: Floats, before: Floats) -> Floats:
     return np.asarray(np.maximum.reduce([left.sum(axis=1), right.sum(axis=1), skewed.sum(axis=1)]))
 
 
-product = _forest(_least, lambda found: found.score)
+product = _forest(_least, lambda _, found: found.score)
 """The product's own score."""
 
 BASELINES: Mapping[str, Callable[[JudgedNight], Floats]] = {
     "auditforest": product,
-    "CoDisp alone": _forest(_least, lambda found: found.codisp),
+    "CoDisp alone": _forest(_least, lambda _, found: found.codisp),
     "Euclidean norm": _norm,
     f"mean distance to {NEIGHBOURS} neighbours": _neighbours,
     "plain sum": _sum,
     "IsolationForest": _isolation(_least),
     "ECOD": lambda night: ecod(*_least(night)),
-    "mean of three surprises, CoDisp x norm": _forest(_mean, lambda found: found.codisp * found.norm),
-    "mean of three surprises, AWS score": _forest(_mean, lambda found: found.aws),
+    "mean of three surprises, CoDisp x norm": _forest(_mean, lambda _, found: found.score),
+    "mean of three surprises, AWS score": _forest(_mean, lambda one, _: one.aws),
     "mean of three surprises, LOF": _factor,
-    "all counts as weighted logs, CoDisp": _forest(_logs(FOREST_NAMES, weighted), lambda found: found.codisp),
-    f"{len(PLAIN)} plain counts as logs, CoDisp": _forest(_logs(PLAIN, np.log1p), lambda found: found.codisp),
+    "all counts as weighted logs, CoDisp": _forest(_logs(FOREST_NAMES, weighted), lambda _, found: found.codisp),
+    f"{len(PLAIN)} plain counts as logs, CoDisp": _forest(_logs(PLAIN, np.log1p), lambda _, found: found.codisp),
     f"{len(PLAIN)} plain counts as logs, IsolationForest": _isolation(_logs(PLAIN, np.log1p)),
 }

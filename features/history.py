@@ -55,6 +55,10 @@ class Reference:
         """Decades for each cell; 0 where the count is 0 or NaN."""
         return decades(counts, self.mean, self.variance)
 
+    def at(self, rows: Whole) -> Reference:
+        """Of some of the rows."""
+        return Reference(self.mean[rows], self.variance[rows])
+
 
 @dataclass(frozen=True)
 class Surprises:
@@ -93,9 +97,13 @@ class Surprises:
         """The smallest of the three: strange for itself, for its peers and for the cluster at once."""
         return np.minimum(np.minimum(self.own, self.peers), self.cluster)
 
-    def least_of(self, counts: Floats) -> Floats:
-        """The smallest surprise of other counts in place of the night's, by the same references."""
-        least: Floats = np.minimum.reduce([reference.surprise(counts) for reference in self.references])
+    def least_of(self, counts: Floats, rows: Whole) -> Floats:
+        """The smallest surprise of other counts of some of the night's rows, by the same references.
+
+        Args:
+            counts: (k, features); rows: (k,), whose.
+        """
+        least: Floats = np.minimum.reduce([reference.at(rows).surprise(counts) for reference in self.references])
         return least
 
 

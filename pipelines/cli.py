@@ -34,7 +34,7 @@ from pipelines.nightly import (
 from pipelines.options import options
 from pipelines.progress import complain, shown
 from pipelines.report.sentences import counted, coverage_line, notices, run_line
-from pipelines.report.terminal import backtest_tables, ranking_table
+from pipelines.report.terminal import backtest_tables, ranking_table, remarks
 from pipelines.report.text import shown_name
 from pipelines.stages.check import check
 from pipelines.stages.features import typed
@@ -84,6 +84,7 @@ def _nightly(job: Job) -> None:
 def _results(made: Published, job: Job) -> Iterator[str | Table]:
     yield from (f"{made.night.date}  {notice}" for notice in notices(made.night))
     yield ranking_table(made.night)
+    yield from remarks(made.night)
     yield coverage_line(made.night)
     yield from _of_this_run(job)
     yield f"report: {job.archive.store.url}/{made.html}"

@@ -30,8 +30,12 @@ COUNTERFACTUAL = pa.struct(
         ("instead", pa.int64()),
         ("rank", pa.int64()),
         ("rank_without_all", pa.int64()),
+        ("score_without_all", pa.float64()),
     ]
 )
+PLACES = pa.struct([("codisp", pa.int64()), ("norm", pa.int64()), ("aws_score", pa.int64())])
+BEGUN = pa.struct([("feature", pa.string()), ("value", pa.int64()), ("before", pa.int64())])
+NEWCOMER = pa.struct([("last_night", pa.date32()), ("new", pa.list_(BEGUN))])
 TOGETHER = pa.struct([("kind", pa.string()), ("item", pa.string()), ("principals", pa.int64())])
 EVIDENCE = pa.struct(
     [
@@ -88,6 +92,8 @@ _TYPES: dict[str, pa.DataType] = {
     "counterfactual": COUNTERFACTUAL,
     "strange_nights": pa.int64(),
     "together": TOGETHER,
+    "places": PLACES,
+    "newcomer": NEWCOMER,
     "evidence": pa.list_(EVIDENCE),
     "detail": DETAIL,
     "marks": pa.list_(_TEXT),

@@ -6,7 +6,18 @@ from typing import Any
 
 from pipelines.report.backtest import BackTest, Group, NotPossible
 from pipelines.report.detail import Binding, Detail, Hour, NewItem, NewThings, Request
-from pipelines.report.model import Counterfactual, Coverage, Evidence, Night, RankedPrincipal, Reason, Together
+from pipelines.report.model import (
+    Begun,
+    Counterfactual,
+    Coverage,
+    Evidence,
+    Newcomer,
+    Night,
+    Places,
+    RankedPrincipal,
+    Reason,
+    Together,
+)
 
 HOSTILE = {
     "img": "<img src=x onerror=alert(1)>",
@@ -151,9 +162,11 @@ def ranked(rank: int = 1, **changes: Any) -> RankedPrincipal:
             "aws_score": 1.25,
             "one_in": 3_500.0,
             "reasons": (reason(),),
-            "counterfactual": Counterfactual("secret_reads", "requests", 41, 0, 38, 38),
+            "counterfactual": Counterfactual("secret_reads", "requests", 41, 0, 38, 38, 1.5),
             "strange_nights": 1,
             "together": None,
+            "places": Places(rank, rank, rank),
+            "newcomer": None,
             "evidence": (evidence(),),
             "detail": detail(),
             "marks": (),
@@ -215,6 +228,7 @@ def night_of(text: str, rows: int = 27) -> Night:
             peer_group=text,
             marks=(text,),
             together=Together("address", text, 3),
+            newcomer=Newcomer(date(2026, 11, 20), (Begun("execs", text, text, 3, 0),)),
             reasons=(reason(meaning=text, unit=text), reason(feature=text)),
             evidence=(evidence(audit_ids=(text, text)), evidence(feature="loose\n" + text)),
             detail=detail_of(text),
@@ -239,7 +253,8 @@ def bare(rank: int = 1) -> RankedPrincipal:
     empty = {
         field.name: None
         for field in fields(RankedPrincipal)
-        if field.name in ("rank_lo", "rank_hi", "aws_score", "one_in", "counterfactual", "detail", "first_seen")
+        if field.name
+        in ("rank_lo", "rank_hi", "aws_score", "one_in", "counterfactual", "places", "detail", "first_seen")
     }
     return ranked(rank, **empty, reasons=(), evidence=(), strange_nights=0, history_nights=0)
 

@@ -20,7 +20,7 @@ from features.matrix import counts_of, rows_of, with_surprises
 from pipelines.backtest.recount import Changed, Night
 from pipelines.config import ForestConfig
 from pipelines.stages.features import NO_PAST
-from pipelines.stages.judge import judge
+from pipelines.stages.judge import first, judge
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def judged_by(days: pa.Table, past: pa.Table | None) -> pa.Table:
 
 
 def _scores(days: pa.Table, past: pa.Table | None, config: ForestConfig) -> Floats:
-    return judge(rows_of(days), None if past is None else rows_of(past), config).score
+    return judge(first(rows_of(days), None if past is None else rows_of(past), config)).score
 
 
 def whole(night: Night, change: Changed, past: pa.Table | None) -> pa.Table:

@@ -1,6 +1,6 @@
 """The columns of the ranking, declared once: csv header, json keys and the tables of the page are made from it.
 
-Imports only the model. tests/report/test_columns.py loops over the declaration.
+Imports the model and its sentences. tests/report/test_columns.py loops over the declaration.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from pipelines.report.detail import Detail
 from pipelines.report.model import Counterfactual, Evidence, RankedPrincipal, Reason, Together
+from pipelines.report.opinions import disagreement
+from pipelines.report.sentences import arrived
 
 Cell: TypeAlias = "str | int | float | Sequence[Cell] | Mapping[str, Cell] | None"
 
@@ -62,11 +64,32 @@ def _counterfactual(found: Counterfactual | None) -> Cell:
         "instead": found.instead,
         "rank": found.rank,
         "rank_without_all": found.rank_without_all,
+        "score_without_all": found.score_without_all,
     }
 
 
 def _together(found: Together | None) -> Cell:
     return None if found is None else {"kind": found.kind, "item": found.item, "principals": found.principals}
+
+
+def _places(row: RankedPrincipal) -> Cell:
+    places = row.places
+    if places is None:
+        return None
+    by = {"codisp": places.codisp, "norm": places.norm, "aws_score": places.aws_score}
+    return by | {"said": disagreement(row)}
+
+
+def _newcomer(row: RankedPrincipal) -> Cell:
+    found = row.newcomer
+    if found is None:
+        return None
+    new = [
+        {"feature": b.feature, "meaning": b.meaning, "unit": b.unit, "value": b.value, "before": b.before}
+        for b in found.new
+    ]
+    last = None if found.last_night is None else found.last_night.isoformat()
+    return {"last_night": last, "new": new, "said": arrived(row)}
 
 
 def _evidence(evidence: Evidence) -> Cell:
@@ -222,6 +245,20 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "Something that several principals, this one among them, began to use on this night.",
         lambda row: _together(row.together),
+    ),
+    Column(
+        "places",
+        "Ranks by each",
+        "",
+        "The ranks by CoDisp, by norm and by the AWS score alone; where they lie far apart the report says so.",
+        _places,
+    ),
+    Column(
+        "newcomer",
+        "New at the top",
+        "",
+        "Of who is among the first ten and was not the night before: its own last night, and the reasons new since.",
+        _newcomer,
     ),
     Column(
         "evidence",

@@ -15,9 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pipelines.report.backtest import LIMITS, BackTest, headline, percent
 from pipelines.report.columns import COLUMNS, Cell, Column, utc
 from pipelines.report.model import Evidence, Night, RankedPrincipal, Reason
+from pipelines.report.opinions import disagreement
 from pipelines.report.sentences import (
     NOTHING,
     SCORE,
+    arrived,
     counted,
     coverage_line,
     figure,
@@ -59,7 +61,7 @@ class _Card:
     usernames: tuple[str, ...]  # where they say more than the principal's name
     more_usernames: int
     notes: tuple[str, ...]  # since when, and with whom
-    otherwise: str | None
+    said: tuple[str, ...]  # what would be otherwise, what is new, where the measures disagree
 
 
 def report_html(night: Night, backtest: BackTest | None = None) -> str:
@@ -147,7 +149,7 @@ def _card(row: RankedPrincipal, night: Night) -> _Card:
         usernames=usernames[:_MOST_USERNAMES],
         more_usernames=len(usernames[_MOST_USERNAMES:]),
         notes=tuple(note for note in (lasting(row), moved(row), *row.marks) if note is not None),
-        otherwise=otherwise(row),
+        said=tuple(line for line in (arrived(row), otherwise(row), disagreement(row)) if line is not None),
     )
 
 

@@ -51,6 +51,43 @@ class Counterfactual:
     instead: int  # the usual count
     rank: int  # with this count alone as usual
     rank_without_all: int  # with the counts of all its reasons as usual
+    score_without_all: float  # and its score then
+
+    def __post_init__(self) -> None:
+        _check_finite(self)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Ranks by each measure alone."""
+
+    codisp: int
+    norm: int
+    aws_score: int
+
+    @property
+    def each(self) -> tuple[int, int, int]:
+        """All three, as declared."""
+        return self.codisp, self.norm, self.aws_score
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A reason that was none on the principal's last night."""
+
+    feature: str
+    meaning: str  # one sentence, from the catalogue
+    unit: str
+    value: int  # tonight
+    before: int | None  # on its last night; None where the source was blind
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """A principal at the top that was not there the night before."""
+
+    last_night: date | None  # its own last one; None where the history knows none
+    new: tuple[Begun, ...]
 
 
 @dataclass(frozen=True)
@@ -101,6 +138,8 @@ class RankedPrincipal:
     counterfactual: Counterfactual | None
     strange_nights: int
     together: Together | None
+    places: Places | None
+    newcomer: Newcomer | None
     evidence: tuple[Evidence, ...]
     detail: Detail | None
     marks: tuple[str, ...]

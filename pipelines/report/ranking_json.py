@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 
 from pipelines.report.columns import COLUMNS, Cell, utc
+from pipelines.report.groups import Group, groups
 from pipelines.report.model import Coverage, Marked, Night, RankedPrincipal
 from pipelines.report.sentences import notices
 
@@ -33,11 +34,17 @@ def ranking_json(night: Night) -> str:
             {"name": column.name, "title": column.title, "unit": column.unit, "meaning": column.meaning}
             for column in COLUMNS
         ],
+        "groups": [_group(group) for group in groups(night.ranked)],
         "ranking": _rows(night.ranked),
         "expected": _rows(night.expected),
         "marks": [_mark(mark) for mark in night.marks],
     }
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _group(group: Group) -> Cell:
+    members: Cell = [{"rank": member.rank, "principal": member.principal} for member in group.members]
+    return {"id": group.id, "kind": group.kind, "item": group.item, "cause": group.cause, "members": members}
 
 
 def _rows(rows: Sequence[RankedPrincipal]) -> Cell:

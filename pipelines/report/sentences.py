@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 from features.history import CAP
-from pipelines.report.model import Coverage, Night, RankedPrincipal, Reason
+from pipelines.report.model import Begun, Coverage, Night, RankedPrincipal, Reason
 from pipelines.report.text import visible
 
 NOTHING = "\N{EN DASH}"
@@ -82,12 +82,34 @@ def otherwise(row: RankedPrincipal) -> str | None:
     found = row.counterfactual
     if found is None:
         return None
-    first = f"With {figure(found.instead)} instead of {counted(found.value, found.unit)}: rank {figure(found.rank)}."
+    with_first = f"With {figure(found.instead)} instead of {counted(found.value, found.unit)}"
+    still = f"by a score of {figure(found.score_without_all)} instead of {figure(row.score)}."
     if len(row.reasons) < 2:
-        return first
+        if found.rank_without_all <= FIRST:
+            return f"{with_first}: still rank {figure(found.rank_without_all)}, {still}"
+        return f"{with_first}: rank {figure(found.rank)}."
     if found.rank_without_all <= FIRST:
-        return f"{first} Still rank {figure(found.rank_without_all)} with all its reasons as usual: more is strange."
-    return f"{first} With all its reasons as usual: rank {figure(found.rank_without_all)}."
+        all_usual = f"Still rank {figure(found.rank_without_all)} with all its reasons as usual, {still}"
+    else:
+        all_usual = f"With all its reasons as usual: rank {figure(found.rank_without_all)}."
+    return f"{with_first}: rank {figure(found.rank)}. {all_usual}"
+
+
+def arrived(row: RankedPrincipal) -> str | None:
+    """`New at the top tonight: unlike on 2026-11-20, its last night, ...`: what is new about a newcomer."""
+    found = row.newcomer
+    if found is None:
+        return None
+    if found.last_night is None:
+        return "New at the top tonight because no earlier night of it is known."
+    if not found.new:
+        return f"New at the top tonight for the reasons that were strange on {found.last_night}, too, its last night."
+    told = "; ".join(map(_begun, found.new))
+    return f"New at the top tonight because of what was not strange on {found.last_night}, its last night: {told}."
+
+
+def _begun(begun: Begun) -> str:
+    return f"{begun.meaning.rstrip('. ')}, {counted(begun.value, begun.unit)} after {figure(begun.before)}"
 
 
 def lasting(row: RankedPrincipal) -> str | None:

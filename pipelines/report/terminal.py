@@ -9,12 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.report.backtest import LIMITS, BackTest, Group, headline, percent
+from pipelines.report.groups import groups
 from pipelines.report.model import Night
-from pipelines.report.sentences import NOTHING, counted, figure, reason_sentence
+from pipelines.report.opinions import disagreement
+from pipelines.report.sentences import NOTHING, arrived, counted, figure, reason_sentence
 from pipelines.report.text import clip, shown_name, visible
 
 _NAME = 100
 _REASON = 300
+_REMARK = 600
+_RANKS = 10
 
 
 def ranking_table(night: Night, top: int = 10) -> Table:
@@ -38,6 +42,19 @@ def ranking_table(night: Night, top: int = 10) -> Table:
         cells = (figure(row.rank), name, clip(row.type, _NAME), figure(row.score))
         table.add_row(*map(_text, (*cells, figure(row.requests), clip(reason, _REASON))))
     return table
+
+
+def remarks(night: Night, top: int = 10) -> Iterator[str]:
+    """What else is to be known of the first `top` ranks: who is new among them, who moved together, who is doubtful."""
+    for row in night.ranked[:top]:
+        for said in (arrived(row), disagreement(row)):
+            if said is not None:
+                yield f"rank {row.rank}, {shown_name(row.principal, _NAME)}: {clip(said, _REMARK)}"
+    for group in groups(night.ranked):
+        ranks = [figure(member.rank) for member in group.members]
+        if group.members[0].rank <= top:
+            more = f" and {len(ranks) - _RANKS:,} more" if len(ranks) > _RANKS else ""
+            yield f"ranks {', '.join(ranks[:_RANKS])}{more}: {clip(group.cause, _REMARK)}"
 
 
 def backtest_tables(found: BackTest) -> Iterator[str | Table]:

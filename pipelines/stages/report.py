@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from features.catalogue import feature
+from features.feature import Feature
 from pipelines.archive import Archive
 from pipelines.commits import folder, gaps
 from pipelines.decoded import Derived
@@ -17,7 +18,18 @@ from pipelines.marking.holding import holding
 from pipelines.report.backtest import BackTest
 from pipelines.report.detail import Detail
 from pipelines.report.html import report_html
-from pipelines.report.model import Counterfactual, Coverage, Evidence, Night, RankedPrincipal, Reason, Together
+from pipelines.report.model import (
+    Begun,
+    Counterfactual,
+    Coverage,
+    Evidence,
+    Newcomer,
+    Night,
+    Places,
+    RankedPrincipal,
+    Reason,
+    Together,
+)
 from pipelines.report.ranking_json import ranking_json
 from pipelines.report.table_csv import ranking_csv
 from pipelines.stages.features import typed
@@ -147,12 +159,24 @@ def _principal(row: dict[str, Any]) -> RankedPrincipal:
         "detail": None if row["detail"] is None else Detail.of(row["detail"]),
         "counterfactual": _counterfactual(row["counterfactual"]),
         "together": None if row["together"] is None else Together(**row["together"]),
+        "places": Places(**row["places"]),
+        "newcomer": _newcomer(row["newcomer"]),
     }
     return RankedPrincipal(**(row | made))
 
 
 def _counterfactual(row: dict[str, Any] | None) -> Counterfactual | None:
     return None if row is None else Counterfactual(unit=feature(row["feature"]).unit, **row)
+
+
+def _newcomer(row: dict[str, Any] | None) -> Newcomer | None:
+    if row is None:
+        return None
+    return Newcomer(row["last_night"], tuple(_begun(feature(b["feature"]), b) for b in row["new"]))
+
+
+def _begun(declared: Feature, row: dict[str, Any]) -> Begun:
+    return Begun(meaning=declared.meaning, unit=declared.unit, **row)
 
 
 def _reason(row: dict[str, Any]) -> Reason:

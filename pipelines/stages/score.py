@@ -25,10 +25,11 @@ from pipelines.ranking import table as ranking_table
 from pipelines.stages.detail import detailed
 from pipelines.stages.features import events_of, requests_of, typed
 from pipelines.stages.history import History, history
-from pipelines.stages.judge import judge
+from pipelines.stages.judge import first, judge
+from pipelines.stages.newcomer import newcomers, ranking_before
 from pipelines.stages.origin import code, unchanged
 from pipelines.stages.together import together
-from pipelines.stages.why import Why
+from pipelines.stages.why import Record, Why
 
 FEW_REQUESTS = 20
 FEW_NIGHTS = 3
@@ -49,10 +50,12 @@ def score(
     past = history(archive, night, length)
     read = {"events": commit.sha256, "history": past.origin, "confirmed": past.confirmed, "length": length}
     days = _days(archive, night, read)
+    ranked_before = ranking_before(archive, past)
     origin = {
         "days": days.sha256,
         "history": past.origin,
         "confirmed": past.confirmed,
+        "ranked_before": None if ranked_before is None else ranked_before.sha256,
         "notices": list(past.notices),
         "forest": config.model_dump(mode="json"),
         "wanted": wanted,
@@ -62,7 +65,9 @@ def score(
     if found is not None:
         return found
     with requests_of(archive, engine, commit, past):
-        table = _rank(engine, days.table, past, config)
+        records = _rank(engine, days.table, past, config)
+    new = newcomers(records, past, ranked_before)
+    table = ranking_table([r | {"newcomer": new.get(r["principal"])} for r in records])
     kept = ("night", "cluster", "generation", "counts", "blind", "left_out", "history_nights")
     meta = {name: days.meta[name] for name in kept} | {
         "table": RANKING,
@@ -89,15 +94,18 @@ def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
     return days
 
 
-def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, config: ForestConfig) -> pa.Table:
+def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, config: ForestConfig) -> list[Record]:
     before = past.days
-    found = judge(rows_of(days), None if before is None else rows_of(before), config)
-    why = Why(days, before, found, past.seen if past.confirmed else None)
+    one = first(rows_of(days), None if before is None else rows_of(before), config)
+    why = Why(days, before, one, past.seen if past.confirmed else None)
+    found = judge(one, why.otherwise)
+    otherwise = why.counterfactuals(found)
     names = days["principal"].to_pylist()
     reasons = [why.reasons(i) for i in range(len(names))]
     proof = _evidence(engine, names, reasons)
     moved = together(engine)
-    place, one_in = ranks(found.score), found.one_in
+    place, one_in = ranks(found.score), one.one_in
+    places = {"codisp": ranks(found.codisp), "norm": ranks(one.norm), "aws_score": ranks(one.aws)}
     records = [
         {
             "rank": int(place[i]),
@@ -110,13 +118,14 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
             "requests": days["requests"][i].as_py(),
             "score": float(found.score[i]),
             "codisp": float(found.codisp[i]),
-            "norm": float(found.norm[i]),
-            "aws_score": float(found.aws[i]),
+            "norm": float(one.norm[i]),
+            "aws_score": float(one.aws[i]),
             "one_in": None if np.isnan(one_in[i]) else float(one_in[i]),
             "reasons": reasons[i],
-            "counterfactual": why.counterfactual(i),
+            "counterfactual": otherwise.get(i),
             "strange_nights": why.strange_nights(i),
             "together": moved.get(principal),
+            "places": {name: int(by[i]) for name, by in places.items()},
             "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
             "marks": thin(days["requests"][i].as_py(), int(why.nights[i])),
             "first_seen": days["first_seen"][i].as_py(),
@@ -125,7 +134,7 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
         for i, principal in enumerate(names)
     ]
     records.sort(key=lambda r: (r["rank"], r["principal"]))
-    return ranking_table(detailed(engine, records))
+    return detailed(engine, records)
 
 
 def thin(requests: int, nights: int) -> list[str]:

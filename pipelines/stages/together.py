@@ -11,7 +11,7 @@ from features.predicates import listed
 MOST_ALIKE = 3
 """So many principals that start one item are a move."""
 
-CAUSES = ("agent", "address", "authz_role", "namespace", "action")
+CAUSES = ("agent", "address", "network", "authz_role", "namespace", "action")
 """Kinds of items that can be a cause when the whole cluster never saw them, the more telling first."""
 
 _MOVES = f"""

@@ -17,9 +17,11 @@ from features.history import surprises
 from features.matrix import counts_of, weighted
 from features.usual import Usual
 from pipelines.stages.features import NO_PAST
-from pipelines.stages.judge import Scores
+from pipelines.stages.judge import First, Scores
 
 MAX_REASONS = 5
+OTHERWISE = 1_000
+"""Principals of whom it is told what rank they would have without their reasons: the first by the first forest."""
 
 Record = dict[str, Any]
 
@@ -27,21 +29,21 @@ Record = dict[str, Any]
 class Why:
     """The reasons of one night's principals, asked for by row."""
 
-    def __init__(self, days: pa.Table, before: pa.Table | None, scores: Scores, seen: pa.Table | None = None) -> None:
+    def __init__(self, days: pa.Table, before: pa.Table | None, first: First, seen: pa.Table | None = None) -> None:
         """Judge the night once more, to tell what was expected.
 
         Args:
-            days: principal_days of the night; before: of the earlier nights; scores: of the same rows as days.
+            days: principal_days of the night; before: of the earlier nights; first: the forest that read the same rows.
             seen: of all earlier nights, where `before` leaves confirmed attacks out.
         """
-        self._scores = scores
         self._tonight = counts_of(days)
         self._past = NO_PAST if before is None else counts_of(before)
         self._judged = surprises(self._tonight, self._past)
-        self._shares = scores.shares()
+        self._shares = first.shares
         self._chosen = [self._choose(i) for i in range(days.num_rows)]
-        self._usual = [self._instead(i) for i in range(days.num_rows)]
-        self._without = self._ranks_without()
+        by_first = np.argsort(-first.score, kind="stable")[:OTHERWISE]
+        self._asked: Whole = np.array([i for i in by_first if len(self._chosen[i])], dtype=np.int64)
+        self._usual = [self._instead(i) for i in self._asked]
         known = self._past if seen is None else counts_of(seen)
         self.nights = self._judged.nights if seen is None else known.groups.rows_of(self._tonight.principals)
         """Earlier nights of each principal."""
@@ -77,18 +79,37 @@ class Why:
             "share": float(self._shares[i, at]),
         }
 
-    def counterfactual(self, i: int) -> Record | None:
-        """What rank the row would have with its first reason's count, and with all its reasons', as usual."""
-        if not len(self._chosen[i]):
-            return None
-        first = self._chosen[i][0]
-        return {
-            "feature": FOREST[first].name,
-            "value": int(self._tonight.values[i, first]),
-            "instead": int(self._usual[i][0]),
-            "rank": int(self._without[i, 0]),
-            "rank_without_all": int(self._without[i, 1]),
-        }
+    @property
+    def otherwise(self) -> Floats:
+        """Rows as they would be with the first reason, and then with all reasons, at their usual counts."""
+        counts = np.repeat(self._tonight.values[self._asked], 2, axis=0)
+        for k, i in enumerate(self._asked):
+            at, usual = self._chosen[i], self._usual[k]
+            counts[2 * k, at[0]] = usual[0]
+            counts[2 * k + 1, at] = usual
+        return weighted(self._judged.least_of(counts, np.repeat(self._asked, 2)))
+
+    def counterfactuals(self, scores: Scores) -> dict[int, Record]:
+        """By row what rank and score it would have with its first reason's count, and with all its reasons', as usual.
+
+        Args:
+            scores: of the night, and of the rows of `otherwise`.
+        """
+        higher = np.sort(scores.score)
+        found = {}
+        for k, i in enumerate(self._asked):
+            without = scores.further[2 * k : 2 * k + 2]
+            above = len(higher) - np.searchsorted(higher, without, side="right") - (scores.score[i] > without)
+            first = self._chosen[i][0]
+            found[int(i)] = {
+                "feature": FOREST[first].name,
+                "value": int(self._tonight.values[i, first]),
+                "instead": int(self._usual[k][0]),
+                "rank": 1 + int(above[0]),
+                "rank_without_all": 1 + int(above[1]),
+                "score_without_all": float(without[1]),
+            }
+        return found
 
     def strange_nights(self, i: int) -> int:
         """Own nights in a row, tonight the last, on which the first reason was strange; 0 without a reason."""
@@ -103,20 +124,6 @@ class Why:
         usual = np.where(np.isnan(own), np.where(np.isnan(peers), 0.0, peers), own)
         instead: Floats = np.minimum(np.floor(usual), self._tonight.values[i, at])
         return instead
-
-    def _ranks_without(self) -> Whole:
-        """(n, 2): ranks with the first reason, and with all, at their usual counts, by the first forest."""
-        real = self._scores.by_first
-        higher = np.sort(real)
-        found = np.zeros((len(real), 2), dtype=np.int64)
-        for part, most in enumerate((1, MAX_REASONS)):
-            counts = self._tonight.values.copy()
-            for i, at in enumerate(self._chosen):
-                counts[i, at[:most]] = self._usual[i][:most]
-            score = self._scores.first(weighted(self._judged.least_of(counts)))
-            above = len(higher) - np.searchsorted(higher, score, side="right")
-            found[:, part] = 1 + above - (real > score)
-        return found
 
 
 def _cells(usual: Usual, i: int, at: int) -> tuple[float | None, float | None]:

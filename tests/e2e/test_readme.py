@@ -9,16 +9,23 @@ from contextlib import chdir
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 from e2e.job import FEW_TREES, auditforest, everything
 from scipy.stats import spearmanr
 
 from benchmarks.detection import judge
 from benchmarks.recording import nights_of
-from features.catalogue import FEATURES
-from pipelines.archive import RANKING, Archive
+from features.catalogue import FEATURES, FOREST_NAMES
+from features.history import surprises
+from features.matrix import counts_of, rows_of, weighted
+from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
+from pipelines.config import Config
 from pipelines.errors import ENDINGS
-from pipelines.report.sentences import figure, lasting, otherwise, reason_sentence
+from pipelines.report.sentences import FIRST, figure, lasting, otherwise, reason_sentence
+from pipelines.stages.history import history
+from pipelines.stages.judge import first
+from pipelines.stages.judge import judge as scored
 from pipelines.stages.report import night_of
 from pipelines.store import LocalStore
 
@@ -107,6 +114,35 @@ def test_the_page_on_ranking_shows_the_demo_as_it_is(demo: tuple[Path, list[str]
     reasons = [f"> - {reason_sentence(reason)} ({100 * (reason.share or 0):.0f} %)" for reason in row.reasons]
     for line in (f"> rank {row.rank}, {lasting(row)}", *reasons, f"> {otherwise(row)}"):
         assert line in page
+
+
+def test_without_its_reasons_nobody_of_the_demo_stays_at_the_top_unsaid(demo: tuple[Path, list[str], str]) -> None:
+    """The night judged anew from the counts, those of every reason of the first ten at their usual values."""
+    archive = Archive(LocalStore(demo[0]), "prod-usw2")
+    ranking, days = archive.derived(RANKING, LAST), archive.derived(PRINCIPAL_DAYS, LAST)
+    before = history(archive, LAST, 28).days
+    assert ranking is not None
+    assert days is not None
+    assert before is not None
+    night = night_of(ranking)
+    top = [row for row in night.ranked if row.rank <= FIRST]
+    counts, past = counts_of(days.table), counts_of(before)
+    judged, values = surprises(counts, past), counts.values.copy()
+    at = [days.table["principal"].to_pylist().index(row.principal) for row in top]
+    for i, row in zip(at, top, strict=True):
+        for reason in row.reasons:
+            column = FOREST_NAMES.index(reason.feature)
+            usual = np.array([judged.usual[i, column], judged.peers_usual.median[i, column], 0.0])
+            values[i, column] = min(np.floor(usual[~np.isnan(usual)][0]), reason.value)
+    calm = weighted(surprises(counts.with_values(values), past).least)[at]
+    anew = scored(first(calm, rows_of(before), Config().forest)).score
+    for row, score in zip(top, anew, strict=True):
+        rank = 1 + sum(other.score > score for other in night.ranked if other.principal != row.principal)
+        assert row.counterfactual is not None
+        assert (row.counterfactual.rank_without_all, row.counterfactual.score_without_all) == (rank, score)
+        assert f"till rank {rank} " in str(otherwise(row)) if rank <= FIRST else f"rank {rank}." in str(otherwise(row))
+    widths = sorted(row.rank_hi - row.rank_lo for row in top if row.rank_hi and row.rank_lo)
+    assert widths[len(widths) // 2] <= 2
 
 
 def test_the_demo_run_again_repeats_its_bytes(demo: tuple[Path, list[str], str]) -> None:

@@ -18,10 +18,10 @@ from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, written
 
 FILLED = (
     "rank", "rank_lo", "rank_hi", "principal", "usernames", "type", "peer_group", "requests", "score", "codisp", "norm",
-    "aws_score", "one_in", "reasons", "strange_nights", "evidence", "detail", "first_seen", "history_nights",
+    "aws_score", "one_in", "reasons", "strange_nights", "places", "evidence", "detail", "first_seen", "history_nights",
 )  # fmt: skip
-SOMETIMES = ("counterfactual", "together")
-"""Columns that say nothing of a principal without a reason, or of one that moved alone."""
+SOMETIMES = ("counterfactual", "together", "newcomer")
+"""Columns that say nothing of a principal without a reason, of one that moved alone, or was at the top before."""
 
 COLUMNS = {*FILLED, *SOMETIMES, "marks"}
 NIGHT = NIGHTS[0]

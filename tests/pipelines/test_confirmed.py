@@ -11,7 +11,7 @@ from features.history import surprises
 from features.matrix import JUDGED_BY, counts_of, rows_of, with_surprises
 from pipelines.decoded import Derived
 from pipelines.stages.history import History, PastNight
-from pipelines.stages.judge import judge
+from pipelines.stages.judge import first, judge
 from pipelines.stages.why import Why
 from tests.pipelines.test_why import AT, CONFIG, EVE, PEOPLE, QUIET, THEFT, _days
 
@@ -62,8 +62,9 @@ def _scored(confirmed: dict[int, dict[str, str]]) -> tuple[float, Why]:
     past = _history(*QUIET[:3], STOLEN, confirmed=confirmed)
     plain = _days(THEFT)
     days = with_surprises(plain, surprises(counts_of(plain), counts_of(past.days)))
-    scores = judge(rows_of(days), rows_of(past.days), CONFIG)
-    return float(scores.score[AT]), Why(days, past.days, scores, past.seen if past.confirmed else None)
+    one = first(rows_of(days), rows_of(past.days), CONFIG)
+    why = Why(days, past.days, one, past.seen if past.confirmed else None)
+    return float(judge(one, why.otherwise).score[AT]), why
 
 
 def test_what_was_confirmed_is_as_strange_again_and_known_to_have_been_there():

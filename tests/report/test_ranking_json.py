@@ -37,6 +37,8 @@ def test_what_is_not_known_is_null():
         "one_in",
         "counterfactual",
         "together",
+        "places",
+        "newcomer",
         "detail",
         "first_seen",
     ]

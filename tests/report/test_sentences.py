@@ -1,10 +1,13 @@
 """The sentences an analyst reads."""
 
+from datetime import date
+
 import pytest
 from report_builders import coverage, night, ranked, reason
 
-from pipelines.report.model import Counterfactual, Together
+from pipelines.report.model import Begun, Counterfactual, Newcomer, Together
 from pipelines.report.sentences import (
+    arrived,
     counted,
     coverage_line,
     figure,
@@ -148,9 +151,14 @@ def test_a_run_tells_where_its_lines_ended_and_whether_anything_was_new():
         (
             {
                 "reasons": (reason(), reason(feature="execs")),
-                "counterfactual": Counterfactual("secret_reads", "requests", 41, 2, 9, 4),
+                "counterfactual": Counterfactual("secret_reads", "requests", 41, 2, 9, 4, 30.25),
             },
-            "With 2 instead of 41 requests: rank 9. Still rank 4 with all its reasons as usual: more is strange.",
+            "With 2 instead of 41 requests: rank 9."
+            " Still rank 4 with all its reasons as usual, by a score of 30.2 instead of 120.",
+        ),
+        (
+            {"counterfactual": Counterfactual("secret_reads", "requests", 41, 2, 4, 4, 30.25)},
+            "With 2 instead of 41 requests: still rank 4, by a score of 30.2 instead of 120.",
         ),
     ],
 )
@@ -161,6 +169,33 @@ def test_what_would_be_otherwise_is_said_also_where_it_would_not_be(changes, sai
 @pytest.mark.parametrize(("nights_in_a_row", "said"), [(0, None), (1, "new tonight"), (3, "for 3 nights")])
 def test_it_is_said_since_when_somebody_is_strange(nights_in_a_row, said):
     assert lasting(ranked(strange_nights=nights_in_a_row)) == said
+
+
+@pytest.mark.parametrize(
+    ("newcomer", "said"),
+    [
+        (None, None),
+        (Newcomer(None, ()), "New at the top tonight because no earlier night of it is known."),
+        (
+            Newcomer(date(2026, 11, 20), ()),
+            "New at the top tonight for the reasons that were strange on 2026-11-20, too, its last night.",
+        ),
+        (
+            Newcomer(
+                date(2026, 11, 20),
+                (
+                    Begun("secret_reads", "Secrets read, listed or watched with success.", "requests", 41, 0),
+                    Begun("strong_rbac_writes", "Strong roles.", "requests", 1, None),
+                ),
+            ),
+            "New at the top tonight because of what was not strange on 2026-11-20, its last night:"
+            " Secrets read, listed or watched with success, 41 requests after 0;"
+            " Strong roles, 1 request after \N{EN DASH}.",
+        ),
+    ],
+)
+def test_who_is_new_at_the_top_is_told_with_what_is_new(newcomer, said):
+    assert arrived(ranked(newcomer=newcomer)) == said
 
 
 def test_who_moved_with_others_shares_a_named_cause():

@@ -7,8 +7,9 @@ import pytest
 from report_builders import HOSTILE, bare, night, night_of, ranked
 from rich.console import Console
 
+from pipelines.report.model import Newcomer, Places, Together
 from pipelines.report.sentences import coverage_line
-from pipelines.report.terminal import ranking_table
+from pipelines.report.terminal import ranking_table, remarks
 
 
 def drawn(tonight, **options) -> str:
@@ -51,3 +52,16 @@ def test_a_row_shows_rank_name_type_score_requests_and_first_reason():
 
 def test_a_principal_without_a_reason_has_a_dash():
     assert "\N{EN DASH}" in drawn(night(bare()))
+
+
+def test_what_is_remarkable_of_the_first_ranks_is_told_below_the_table():
+    move = Together("agent", "argo", 12)
+    others = [ranked(n, principal=f"p{n}", together=move) for n in range(3, 15)]
+    tonight = night(
+        ranked(1, newcomer=Newcomer(None, ())), ranked(2, principal="far", places=Places(2, 90, 3)), *others
+    )
+    first, second, third = remarks(tonight)
+    assert first == "rank 1, role/dev-eve: New at the top tonight because no earlier night of it is known."
+    assert second.startswith("rank 2, far: The measures disagree, rank 2 by CoDisp, 90 by norm, 3 by AWS score: ")
+    assert third.startswith("ranks 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 2 more: 12 principals worked with a client")
+    assert list(remarks(tonight, top=0)) == []
