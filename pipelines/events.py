@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines.body_facts import FACTS
+from pipelines.caps import LONG, NAME, capped, capped_list
 from pipelines.parquet import DIFFERS
 from pipelines.redact import REDACTED_URI
 from pipelines.tokens import masked
@@ -63,6 +64,9 @@ def _of_token(field: str) -> str:
     return f"coalesce({', '.join(map(_first, keys))})"
 
 
+_CAPPED = {"VARCHAR": capped, "VARCHAR[]": capped_list}
+
+
 @dataclass(frozen=True)
 class EventColumn:
     """One column: its DuckDB type, what it means, and how it is read from an event."""
@@ -77,11 +81,23 @@ class EventColumn:
     """Read from `authorised`, what AUTHORISED makes of a reason, and not from the event."""
     differs: bool = False
     """Nearly every row has another value, so a dictionary would only take room."""
+    most: int | None = NAME
+    """Characters of a text, or of each of a list of them, that are archived; None where something else bounds it."""
+
+    @property
+    def cap(self) -> int | None:
+        """`most` of a client's text, or of a list of them; None of what is no such text."""
+        return self.most if self.type in _CAPPED and not self.late else None
+
+    @property
+    def whole(self) -> str:
+        """SQL of the value, credentials masked, however long it is."""
+        return masked(self.sql) if self.masked else self.sql
 
     @property
     def archived(self) -> str:
-        """SQL of the value that is archived."""
-        return masked(self.sql) if self.masked else self.sql
+        """SQL of the value that is archived, over its whole value under the column's name."""
+        return self.name if self.cap is None else _CAPPED[self.type](self.name, self.cap)
 
 
 ARROW: Mapping[str, pa.DataType] = {
@@ -152,6 +168,7 @@ COLUMNS: tuple[EventColumn, ...] = (
         _TEXT,
         "Path, up to the first word behind a proxy, and harmless parameters; other values are redacted.",
         REDACTED_URI,
+        most=LONG,
     ),
     EventColumn("code", "INTEGER", "HTTP status; null before the response.", "e.responseStatus.code"),
     EventColumn("decision", _TEXT, "allow or forbid.", 'e.annotations."authorization.k8s.io/decision"'),
@@ -159,8 +176,9 @@ COLUMNS: tuple[EventColumn, ...] = (
         "reason",
         _TEXT,
         "Why it was allowed, its first 4,096 characters.",
-        'left(e.annotations."authorization.k8s.io/reason", 4096)',
+        'e.annotations."authorization.k8s.io/reason"',
         masked=True,
+        most=LONG,
     ),
     EventColumn("authz_mode", _TEXT, "Authoriser that allowed it.", "nullif(authorised.mode, '')", late=True),
     EventColumn(
@@ -179,8 +197,9 @@ COLUMNS: tuple[EventColumn, ...] = (
         "'bodies' where the bodies were left out, by the API server or for more JSON values than are read; 'text' "
         "where the line itself was cut off; else null.",
         """CASE WHEN cut THEN 'text' WHEN e.annotations."audit.k8s.io/truncated" = 'true' THEN 'bodies' END""",
+        most=None,
     ),
-    *(EventColumn(f.name, f.type, f.meaning, f"facts.{f.name}") for f in FACTS),
+    *(EventColumn(f.name, f.type, f.meaning, f"facts.{f.name}", most=None) for f in FACTS),
     # both are read off the bytes themselves: ten times cheaper than in SQL
     EventColumn(
         "bytes",
@@ -188,7 +207,9 @@ COLUMNS: tuple[EventColumn, ...] = (
         "Length of the raw line, bytes; null where the source holds no raw line.",
         "CASE WHEN raw THEN line_bytes END",
     ),
-    EventColumn("content_hash", _TEXT, "First 128 bits of the raw line's SHA-256, hex.", "line_hash", differs=True),
+    EventColumn(
+        "content_hash", _TEXT, "First 128 bits of the raw line's SHA-256, hex.", "line_hash", differs=True, most=None
+    ),
 )
 
 NAMES: tuple[str, ...] = tuple(c.name for c in COLUMNS)

@@ -9,14 +9,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import DataError
+from pipelines.sizes import text_bytes
 
 PART_BYTES = 256 * 1024 * 1024
 ROW_GROUP = 32_768
 """Rows written, and read, at once."""
+GROUP_BYTES = 64_000_000
+"""Of the texts of rows written at once, however few rows that are."""
 DIFFERS = "differs"
 """Key in the metadata of a field of which nearly every row has another value."""
 
@@ -51,17 +55,25 @@ def written(
 def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     # neither row groups nor the pages in them may depend on how the engine happened to cut its batches
     waiting: list[pa.RecordBatch] = []
-    rows = 0
+    rows = size = 0
     for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        while rows >= ROW_GROUP:
-            table = pa.Table.from_batches(waiting)
-            yield table.slice(0, ROW_GROUP).cast(schema).combine_chunks()
-            waiting = table.slice(ROW_GROUP).to_batches()
-            rows -= ROW_GROUP
+        before = np.concatenate([[0], np.cumsum(text_bytes(batch.columns))])
+        at = 0
+        while at < len(batch):
+            fits = int(np.searchsorted(before, before[at] + GROUP_BYTES - size, "right")) - 1
+            # a row that is larger than that is a group
+            end = min(max(fits, at if rows else at + 1), at + ROW_GROUP - rows, len(batch))
+            waiting.append(batch.slice(at, end - at))
+            rows, size, at = rows + end - at, size + int(before[end] - before[at]), end
+            if rows == ROW_GROUP or at < len(batch):
+                yield _joined(waiting, schema)
+                waiting, rows, size = [], 0, 0
     if rows:
-        yield pa.Table.from_batches(waiting).cast(schema).combine_chunks()
+        yield _joined(waiting, schema)
+
+
+def _joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_batches(batches).cast(schema).combine_chunks()
 
 
 def _writer(sink: BytesIO | Path, schema: pa.Schema) -> pq.ParquetWriter:

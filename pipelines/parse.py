@@ -42,6 +42,7 @@ BAD = tuple(BadLine.__dataclass_fields__)
 """Columns of a bad line, null of a good one but for `source` and `pos`."""
 _LATE = frozenset(c.name for c in COLUMNS if c.late)
 _OF_ALL = ("source", "pos", "line")
+_TOLD = tuple(name for name in BAD if name not in _OF_ALL)
 EARLY = tuple(name for name in NAMES if name not in _LATE)
 """Columns read from the event itself."""
 
@@ -83,9 +84,10 @@ def reading(nights: Sequence[date] | None) -> str:
         "truncated": f"CASE WHEN {missed} THEN coalesce({truncated}, 'bodies') ELSE {truncated} END",
         "stage_ts": "stage_ts",
     }
-    columns = ", ".join(f"{sql.get(c.name, c.archived)} AS {c.name}" for c in COLUMNS if not c.late)
+    columns = ", ".join(f"{sql.get(c.name, c.whole)} AS {c.name}" for c in COLUMNS if not c.late)
+    archived = ", ".join(f"{c.archived} AS {c.name}" for c in COLUMNS if not c.late)
     # what describes a bad line; null for the others
-    bad = ", ".join(f"CASE WHEN NOT good THEN {name} END AS {name}" for name in BAD if name not in _OF_ALL)
+    bad = ", ".join(f"CASE WHEN NOT good THEN {name} END AS {name}" for name in _TOLD)
     relation = f"(SELECT *, CASE WHEN json_valid(line) THEN json_transform(line, '{EVENT}') END AS e FROM lines)"
     for step in (
         f"e.auditID IS NOT NULL AS has_id, {stage_ts} AS stage_ts, stage_ts IS NOT NULL AS has_time",
@@ -101,10 +103,12 @@ def reading(nights: Sequence[date] | None) -> str:
     ):
         only_wanted = " REPLACE (CASE WHEN wanted THEN e END AS e)" if step.startswith("CASE WHEN wanted") else ""
         relation = f"(SELECT *{only_wanted}, {step} FROM {relation})"
-    return (
+    whole = (
         f"SELECT source, pos, CASE WHEN good THEN {DAY} END AS night, wanted, mistyped, {bad}, "
         f"CASE WHEN NOT good THEN encode(line) END AS line, {columns} FROM {relation}"
     )
+    # apart, so that what a text takes to be read and masked is not done again for each look at it
+    return f"SELECT source, pos, night, wanted, mistyped, {', '.join(_TOLD)}, line, {archived} FROM ({whole})"
 
 
 def bad_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[BadLine]:

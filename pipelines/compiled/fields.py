@@ -47,7 +47,6 @@ BY_HAND: Mapping[str, Field] = {
     "stage_ts": Field(("stageTimestamp",), Kind.TIME),
     "received_ts": Field(("requestReceivedTimestamp",), Kind.TIME),
     "request_uri": Field(("requestURI",), Kind.TEXT),
-    "reason": Field(("annotations", "authorization.k8s.io/reason"), Kind.TEXT),
     "truncated": Field(("annotations", "audit.k8s.io/truncated"), Kind.TEXT),
     **{
         column: Field(

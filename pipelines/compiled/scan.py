@@ -27,13 +27,14 @@ STACK = 256
 _OTHER, _LIST = 254, 255
 _BRACE, _END_BRACE, _BRACKET, _END_BRACKET, _COMMA, _COLON = b"{}[],:"
 _MOST_DIGITS = 9
-_MOST_REASON = 4096
+LONGEST, ENTRIES = 1024, 256
+"""Bytes of a text that is read, and entries of a list; of more the SQL says what is archived (pipelines/caps.py)."""
 _HAS_BODY = 2
 
 _OBJECT, _TEXT, _TEXTS, _FIRST = int(Kind.OBJECT), int(Kind.TEXT), int(Kind.TEXTS), int(Kind.FIRST)
 _TIME, _INTEGER, _BODY, _SKIP = int(Kind.TIME), int(Kind.INTEGER), int(Kind.BODY), int(Kind.SKIP)
 _AUDIT_ID, _STAGE_TS, _VERB = COLUMN_OF["audit_id"], COLUMN_OF["stage_ts"], COLUMN_OF["verb"]
-_RESOURCE, _REASON, _URI = COLUMN_OF["resource"], COLUMN_OF["reason"], COLUMN_OF["request_uri"]
+_RESOURCE, _URI = COLUMN_OF["resource"], COLUMN_OF["request_uri"]
 
 
 @kernel
@@ -59,6 +60,8 @@ def _list(p: int, end: int, limit: int, base: int, whole: bool, to: int) -> int:
         if count == 0 and not whole:
             put_word(to, _span(p + 1, stop, base))
         count += 1
+        if count > ENTRIES or (stop & PLACE) - p - 1 > LONGEST:
+            return -1
         p = past_space((stop & PLACE) + 1, end)
         if p >= end:
             return -1
@@ -98,6 +101,8 @@ def _simple(p: int, end: int, limit: int, base: int, kind: int, to: int) -> int:
             return -1
         last = stop & PLACE
         if kind == _TEXT:
+            if last - p - 1 > LONGEST:
+                return -1
             put_word(to, _span(p + 1, stop, base))
         elif kind == _TIME:
             time = microseconds(p + 1, last - p - 1)
@@ -220,9 +225,6 @@ def ordinary(p: int, end: int, limit: int, base: int, known: int, to: int, opene
     walked = _walk(p, end, limit, base, known, to, opened)
     if walked == 0 or _value(to, _AUDIT_ID) == NOTHING or _value(to, _STAGE_TS) == NOTHING:
         return False
-    reason, uri = _value(to, _REASON), _value(to, _URI)
-    if reason != NOTHING and (reason >> 32) & SPAN_LENGTH > _MOST_REASON:
-        return False
     # a fact asks for a verb and a resource by name
     if (
         walked & _HAS_BODY
@@ -230,5 +232,6 @@ def ordinary(p: int, end: int, limit: int, base: int, known: int, to: int, opene
         and _may_read_body(base, limit, known, _value(to, _RESOURCE))
     ):
         return False
+    uri = _value(to, _URI)
     start = base + (uri & SPAN_START)
     return uri == NOTHING or harmless(start, start + ((uri >> 32) & SPAN_LENGTH), limit, known)

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+
+from pipelines.caps import NAME, capped_text
+from pipelines.tokens import masked_texts
+
 API_ACTIVITY = 6003
 _MICROSECONDS = 10**14
 """A time above is in microseconds (OCSF 1.2.0), below in milliseconds."""
-_MOST_AGENT = 4096
-"""Characters kept of a user agent, its client's choice: thousands of requests may share one of 1 MB."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ANNOTATIONS = "annotations"
 
@@ -41,7 +44,7 @@ def event(record: Mapping[str, Any]) -> dict[str, Any]:
             "verb": _text(record, "api", "operation"),
             "user": _user(record),
             "sourceIPs": _addresses(record, unmapped),
-            "userAgent": (_text(record, "http_request", "user_agent") or "")[:_MOST_AGENT],
+            "userAgent": _agent(_text(record, "http_request", "user_agent") or ""),
             "objectRef": _object(record, path or ""),
             "responseStatus": _filled({"code": _number(_at(record, "api", "response", "code"))}),
             "requestReceivedTimestamp": _stamp(record.get("start_time_dt"), record.get("start_time")),
@@ -49,6 +52,14 @@ def event(record: Mapping[str, Any]) -> dict[str, Any]:
             "annotations": _annotations(unmapped),
         }
     )
+
+
+def _agent(text: str) -> str:
+    """The agent as it is archived where it is long: thousands of requests may share one of 1 MB."""
+    if len(text) <= NAME:
+        return text
+    (masked,) = masked_texts(pa.array([text.encode("utf-8", "replace").decode()])).to_pylist()
+    return capped_text(masked, NAME)
 
 
 def _user(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from pipelines.events import COLUMNS, ORDER
 from pipelines.parquet import ROW_GROUP
+from pipelines.sizes import runs, text_bytes
 from pipelines.stages.keys import Keys, flat
 
 _SPAN_BYTES = 64_000_000
 """Of rows held at once."""
+_PIECE_BYTES = 16_000_000
+"""Of texts written out at once."""
 _SAMPLE = 100_000
 """Rows that spans are made by, at most."""
 _UNLIKE = frozenset(c.name for c in COLUMNS if c.differs)
@@ -107,12 +110,12 @@ def _dealt(
             numbers, starts = np.unique(mine[by], return_index=True)
             for number, a, b in zip(numbers.tolist(), starts, [*starts[1:], len(batch)], strict=True):
                 # plain: with dictionaries, each piece would bear all of its batch's
-                piece = _plain(batch.slice(a, b - a))
-                if writer is None:
-                    writer = pa.ipc.new_file(path, piece.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
-                writer.write_batch(piece)
-                found[number].append(written)
-                written += 1
+                for piece in _pieces(batch.slice(a, b - a)):
+                    if writer is None:
+                        writer = pa.ipc.new_file(path, piece.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+                    writer.write_batch(piece)
+                    found[number].append(written)
+                    written += 1
     finally:
         if writer is not None:
             writer.close()
@@ -146,7 +149,8 @@ def _sorted(batches: list[pa.RecordBatch], whole: Whole) -> Iterator[pa.RecordBa
     table = whole(table)
     for start in range(0, len(order), ROW_GROUP):
         taken = table.take(pa.array(order[start : start + ROW_GROUP])).combine_chunks()
-        yield from (_plain(batch) for batch in taken.to_batches())
+        for batch in taken.to_batches():
+            yield from _pieces(batch)
 
 
 def _order(table: pa.Table) -> NDArray[np.int64]:
@@ -195,6 +199,12 @@ def _packed_lists(lists: pa.ListArray) -> pa.ListArray:
     return pa.ListArray.from_arrays(
         whole.offsets, whole.values.dictionary_encode(), mask=whole.is_null() if whole.null_count else None
     )
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The rows in order, without dictionaries, so many at once as fit."""
+    for a, b in runs(text_bytes(batch.columns), len(batch), _PIECE_BYTES):
+        yield _plain(batch.slice(a, b - a))
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -18,7 +18,9 @@ from e2e.job import auditforest, records
 from features.catalogue import FOREST_NAMES, NAMES
 from features.items import KINDS as ITEM_KINDS
 from features.matrix import SUFFIXES
+from pipelines.caps import ENTRIES
 from pipelines.commits import Counts
+from pipelines.events import COLUMNS
 from pipelines.events import SCHEMA as EVENTS
 from pipelines.marking.record import SCHEMA as MARKS
 from pipelines.quarantine import SCHEMA as QUARANTINE
@@ -82,6 +84,15 @@ TBLPROPERTIES (
 ```"""
 
 
+def caps() -> str:
+    """Columns by how long their texts may be."""
+    by: dict[int, list[str]] = {}
+    for column in COLUMNS:
+        if column.cap is not None:
+            by.setdefault(column.cap, []).append(f"`{column.name}`")
+    return rows("columns", "characters", of=((", ".join(names), f"{most:,}") for most, names in sorted(by.items())))
+
+
 DECLARED: dict[str, str] = {
     "findings": rows(
         "finding",
@@ -90,6 +101,7 @@ DECLARED: dict[str, str] = {
         of=((f"`{kind.name}`", "yes" if kind.damage else "no", kind.meaning) for kind in KINDS),
     ),
     "events": columns(EVENTS),
+    "caps": caps(),
     "quarantine": columns(QUARANTINE),
     "ranking": columns(RANKING),
     "marks": columns(MARKS),
@@ -113,6 +125,10 @@ def test_the_page_shows_what_the_code_declares(name: str, rewrite_golden: bool) 
         PAGE.write_text(page[: at.start()] + f"<!-- {name} -->\n\n{DECLARED[name]}\n\n" + page[at.end() :].lstrip("\n"))
         return
     assert at[1] == DECLARED[name], "run `make golden`, then read what changed"
+
+
+def test_the_page_says_how_many_entries_of_a_list_are_archived() -> None:
+    assert f"at most {ENTRIES} entries: the first {ENTRIES - 1} and the last" in PAGE.read_text()
 
 
 def table_under(heading: str, head: str) -> dict[str, list[str]]:

@@ -45,7 +45,6 @@ def test_what_is_done_by_hand_is_what_this_sql_says() -> None:
         "CASE WHEN cut THEN make_timestamptz(logged_ms * 1000) END) END",
         "received_ts": time("e.requestReceivedTimestamp"),
         "request_uri": REDACTED_URI,
-        "reason": 'left(e.annotations."authorization.k8s.io/reason", 4096)',
         "truncated": """CASE WHEN cut THEN 'text' WHEN e.annotations."audit.k8s.io/truncated" = 'true' """
         "THEN 'bodies' END",
         "pod_name": of_token("pod-name"),

@@ -52,6 +52,19 @@ def test_parts_are_the_same_however_the_batches_were_cut(tmp_path: Path, size: i
     assert len(parts) == {1: 10, 2_000_000: 2, 1 << 30: 1}[part_bytes]
 
 
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_long_texts_make_groups_of_fewer_rows_however_the_batches_were_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("pipelines.parquet.GROUP_BYTES", 1000)
+    texts = ["x" * 300] * 4 + ["x" * 2000, "y"] + ["x" * 999, "y", "y"]
+    table = pa.table([texts, range(len(texts))], schema=SCHEMA)
+    (path,) = written(table.to_batches(max_chunksize=size), SCHEMA, tmp_path)
+    groups = pq.read_metadata(path)
+    assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] == [3, 1, 1, 2, 2]
+    assert pq.read_table(path).equals(table)
+
+
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_the_parts_together_hold_all_rows_in_order(tmp_path: Path, size: int) -> None:
     parts = list(written(batches(size), SCHEMA, tmp_path, part_bytes=1))

@@ -415,7 +415,7 @@ def test_one_long_agent_of_many_rows_is_held_once_and_kept_in_part() -> None:
     tracemalloc.stop()
     # written out, the agents alone would be 180 MB
     assert peak < 40_000_000
-    assert {len(json.loads(one)["userAgent"]) for batch in read for one in batch.data.splitlines()} == {4096}
+    assert {len(json.loads(one)["userAgent"]) for batch in read for one in batch.data.splitlines()} == {1024}
 
 
 def test_rows_of_many_agents_in_many_groups_are_each_their_own() -> None:
