@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -103,14 +104,21 @@ _TYPES: dict[str, pa.DataType] = {
 SCHEMA = pa.schema([pa.field(c.name, _TYPES[c.name], metadata={"meaning": c.meaning}) for c in COLUMNS])
 """The report's columns, in their order and with their meanings."""
 
+_AT_ONCE = 1000
+"""Records held at once."""
 
-def table(records: Sequence[Mapping[str, Any]]) -> pa.Table:
+
+def table(records: Iterable[Mapping[str, Any]]) -> pa.Table:
     """The ranking, one record a row.
 
     Raises:
         ValueError: a record lacks a column or has one too many.
     """
-    for record in records:
-        if record.keys() != set(SCHEMA.names):
-            raise ValueError(f"a ranking's record has {sorted(record)}; expected {sorted(SCHEMA.names)}")
-    return pa.Table.from_pylist(list(records), SCHEMA)
+    rest, made = iter(records), [SCHEMA.empty_table()]
+    # a record takes many times what its row does
+    while some := list(islice(rest, _AT_ONCE)):
+        for record in some:
+            if record.keys() != set(SCHEMA.names):
+                raise ValueError(f"a ranking's record has {sorted(record)}; expected {sorted(SCHEMA.names)}")
+        made.append(pa.Table.from_pylist(some, SCHEMA))
+    return pa.concat_tables(made).combine_chunks()

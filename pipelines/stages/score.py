@@ -20,6 +20,7 @@ from models.rank import ranks
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.config import ForestConfig
 from pipelines.decoded import Derived
+from pipelines.engine import at_rest, modest
 from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
 from pipelines.stages.detail import detailed
@@ -64,10 +65,12 @@ def score(
     found = unchanged(archive, RANKING, night, origin)
     if found is not None:
         return found
-    with requests_of(archive, engine, commit, past):
+    with modest(engine), requests_of(archive, engine, commit, past):
+        # the forest needs the room that the counting took
+        at_rest(engine)
         records = _rank(engine, days.table, past, config)
     new = newcomers(records, past, ranked_before)
-    table = ranking_table([r | {"newcomer": new.get(r["principal"])} for r in records])
+    table = ranking_table(r | {"newcomer": new.get(r["principal"])} for r in records)
     kept = ("night", "cluster", "generation", "counts", "blind", "left_out", "history_nights")
     meta = {name: days.meta[name] for name in kept} | {
         "table": RANKING,
