@@ -63,6 +63,16 @@ FEW = [
     (listed, 20 * MB, 1, 8),
 ]
 """Kind, bytes, lines, threads."""
+LONG_TEXTS: Mapping[str, Callable[[int], bytes]] = {
+    "users": lambda nth: line(event(user=f"{nth}-{'x' * 100_000}", name="p")),
+    "agents": lambda nth: line(event(agent=f"{nth}-{'x' * 60_000}")),
+    "uris": lambda nth: line(event(uri=f"/api/{nth}-{'x' * 60_000}")),
+    "names": lambda nth: line(event(name=f"{nth}-{'x' * 100_000}", uri="/api", resource="secrets")),
+    "all": lambda nth: line(event(user="x" * 60_000 + str(nth), name="x" * 60_000 + str(nth), agent=f"{nth}" * 9_000)),
+}
+"""Requests of which a client chose a text that no other has."""
+REQUESTS = 10_000 if os.environ.get("BOUNDS") == "all" else 300
+TEXTS = list(LONG_TEXTS) if os.environ.get("BOUNDS") == "all" else ["users"]
 ALL = [*itertools.product(EVENTS, (MB, 8 * MB, 20 * MB, 60 * MB), (1, 30), (1, 8))]
 CASES = ALL if os.environ.get("BOUNDS") == "all" else FEW
 
@@ -97,6 +107,29 @@ def test_lines_however_long_are_archived_or_filed_in_bounded_memory(
     counts = record["export"]["counts"]
     bad = 0 if EVENTS[kind] else count
     assert (counts["archived"], counts["quarantined"]) == (2 + count * EVENTS[kind], bad)
+    assert record["peak_memory_bytes"] < MOST_BYTES
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_night_of_requests_with_long_texts_is_ranked_in_bounded_memory(tmp_path: Path, kind: str) -> None:
+    source = written(tmp_path / "audit.log", map(LONG_TEXTS[kind], range(REQUESTS)))
+    asked = ("--cluster", CLUSTER, "--source", source, "--archive", tmp_path / "archive", "--date", NIGHT)
+    ended = process("nightly", *asked, "--trees", 10, patience_s=1200)
+    assert ended.code == 0, ended.err
+    (record,) = records(tmp_path / "archive")
+    assert record["export"]["counts"]["archived"] == REQUESTS
+    assert record["peak_memory_bytes"] < MOST_BYTES
+
+
+@pytest.mark.skipif(os.environ.get("BOUNDS") != "all", reason="a million events; run with BOUNDS=all")
+def test_many_lists_of_events_on_long_lines_are_archived_in_bounded_memory(tmp_path: Path) -> None:
+    def one(nth: int) -> bytes:
+        events = b",".join(line(event(user=f"u-{nth % 50}")).rstrip() for _ in range(1700))
+        return b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[' + events + b"]}\n"
+
+    source = written(tmp_path / "audit.log", map(one, range(600)))
+    record = exported(process, source, tmp_path / "archive", NIGHT)
+    assert record["export"]["counts"]["archived"] == 600 * 1700
     assert record["peak_memory_bytes"] < MOST_BYTES
 
 
