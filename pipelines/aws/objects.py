@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
+from pipelines.aws.bucket import ROUNDS, AskedBucket, TornError, is_rest
 from pipelines.aws.session import explained
 from pipelines.errors import AwsError, DataError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_ROUNDS = 6
-_FIRST_PAUSE_S = 0.1
 _PROGRESS_BYTES = 1 << 20
 """A body torn after so much begins a new count of rounds: a large object may tear more than once."""
 _CUT = (HTTPClientError, IncompleteReadError, HTTPError)
@@ -63,15 +62,11 @@ class Bucket:
             pause: waits that many seconds between the rounds of one call.
         """
         self._client = client
-        self._name = name
-        self._pause = pause
-        self._bucket: dict[str, Any] = {"Bucket": name}
-        if expected_owner is not None:
-            self._bucket["ExpectedBucketOwner"] = expected_owner
+        self.asked = AskedBucket(name, expected_owner, pause=pause)
 
     def where(self, key: str) -> str:
         """The object's or the prefix's address, for errors."""
-        return f"s3://{self._name}/{key if key.isprintable() else ascii(key)[1:-1]}"
+        return f"s3://{self.asked.name}/{key if key.isprintable() else ascii(key)[1:-1]}"
 
     def listing(self, prefix: str) -> Iterator[Listed]:
         """Every object whose key begins with the prefix, in the order of keys.
@@ -93,14 +88,13 @@ class Bucket:
             asked = {"ContinuationToken": token}
 
     def _page(self, prefix: str, asked: dict[str, Any]) -> Any:
-        for index in range(_ROUNDS):
-            self.wait(index)
+        for _ in self.asked.rounds():
             with explained(self.where(prefix), _MENDS):
                 # a page that is no XML is an error 500 to botocore, which asks for it again itself
-                page = self._client.list_objects_v2(**self._bucket, Prefix=prefix, **asked)
+                page = self._client.list_objects_v2(**self.asked.request, Prefix=prefix, **asked)
             if _is_page(page):
                 return page
-        raise AwsError(f"{self.where(prefix)}: a listing without an end in {_ROUNDS} answers; look for a proxy")
+        raise AwsError(f"{self.where(prefix)}: a listing without an end in {ROUNDS} answers; look for a proxy")
 
     def open(self, found: Listed) -> io.BufferedReader:
         """The object's stored bytes, to be closed by the caller; nothing is asked for before the first read.
@@ -122,7 +116,7 @@ class Bucket:
         where = self.where(found.key)
         with explained(where, _MENDS):
             try:
-                answer = self._client.get_object(**self._bucket, **asked)
+                answer = self._client.get_object(**self.asked.request, **asked)
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (404, 412):
                     raise
@@ -134,19 +128,10 @@ class Bucket:
                     f"let nothing rewrite the source's objects, then run again"
                 ) from error
         body = answer["Body"]
-        if not _fits(answer, found, offset):
+        if not is_rest(answer, found.etag, found.size, offset):
             body.close()
             raise TornError("an answer that is not the object's")
         return body
-
-    def wait(self, failures: int) -> None:
-        """Let the store recover: longer after each failure, 3 s in all."""
-        if failures:
-            self._pause(_FIRST_PAUSE_S * 2 ** (failures - 1))
-
-
-class TornError(Exception):
-    """What came is not the object, or not all of it."""
 
 
 class _Body(io.RawIOBase):
@@ -197,9 +182,9 @@ class _Body(io.RawIOBase):
             self._failures = 0
         self._failures += 1
         self._failed_at = self._offset
-        if self._failures >= _ROUNDS:
-            raise self._damaged(f"a torn body in each of {_ROUNDS} answers") from error
-        self._bucket.wait(self._failures)
+        if self._failures >= ROUNDS:
+            raise self._damaged(f"a torn body in each of {ROUNDS} answers") from error
+        self._bucket.asked.wait(self._failures)
 
     def _damaged(self, what: str) -> DataError:
         where, size = self._bucket.where(self._found.key), self._found.size
@@ -223,11 +208,3 @@ def _is_page(page: Any) -> bool:
 
 def _listed(entry: Any) -> Listed:
     return Listed(entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"])
-
-
-def _fits(answer: Any, found: Listed, offset: int) -> bool:
-    """Whether an answer is the rest of the listed object, by its own account; a proxy's page has no ETag."""
-    if answer.get("ETag") != found.etag or answer.get("ContentLength") != found.size - offset:
-        return False
-    span = answer.get("ContentRange")
-    return span == f"bytes {offset}-{found.size - 1}/{found.size}" or (span is None and not offset)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from hashlib import file_digest
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError, ResponseStreamingError
 
-from pipelines.aws.arrival import Arrival, TornError
+from pipelines.aws.arrival import Arrival
+from pipelines.aws.bucket import ROUNDS, AskedBucket, TornError, is_rest
 from pipelines.aws.session import BROKEN, explained
 from pipelines.disk import new_file
 from pipelines.errors import AwsError, ConfigError, DataError
@@ -26,8 +27,6 @@ from pipelines.keys import PROBE, check_key, check_prefix, is_key
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_ROUNDS = 6
-_FIRST_PAUSE_S = 0.1
 _CHUNK = 1 << 20
 _OK, _CONFLICT, _PRECONDITION_FAILED, _RANGE_UNSATISFIABLE = 200, 409, 412, 416
 _PROBES = (b"One of two objects written", b"The other of two objects written")
@@ -68,22 +67,19 @@ class S3Store:
         """
         self._client = client
         self._folder = f"{check_key(prefix)}/" if prefix else ""
-        self._pause = pause
-        self._bucket: dict[str, Any] = {"Bucket": bucket}
-        if expected_bucket_owner is not None:
-            self._bucket["ExpectedBucketOwner"] = expected_bucket_owner
+        self._bucket = AskedBucket(bucket, expected_bucket_owner, pause=pause)
         self._encryption: dict[str, Any] = {}
         if kms_key is not None:
             self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
 
     @property
     def url(self) -> str:
-        return f"s3://{self._bucket['Bucket']}/{self._folder}".removesuffix("/")
+        return f"s3://{self._bucket.name}/{self._folder}".removesuffix("/")
 
     def get(self, key: str) -> bytes | None:
         where = self._where(key)
         with explained(where, _MENDS):
-            for _ in self._rounds():
+            for _ in self._bucket.rounds():
                 try:
                     return self._read(key)
                 except TornError:
@@ -92,7 +88,7 @@ class S3Store:
 
     def put_new(self, key: str, body: bytes) -> bool:
         with explained(self._where(key), _MENDS):
-            for _ in self._rounds():
+            for _ in self._bucket.rounds():
                 if self._written(key, body, IfNoneMatch="*"):
                     return True
                 # Lost: to another writer, or to our own first attempt whose answer never came
@@ -103,7 +99,7 @@ class S3Store:
 
     def put(self, key: str, body: bytes) -> None:
         with explained(self._where(key), _MENDS):
-            for _ in self._rounds():
+            for _ in self._bucket.rounds():
                 if self._written(key, body):
                     return
         raise self._contested(key)
@@ -111,7 +107,7 @@ class S3Store:
     def list(self, prefix: str) -> list[str]:
         where = self._where(check_prefix(prefix))
         with explained(where, _MENDS):
-            for _ in self._rounds():
+            for _ in self._bucket.rounds():
                 try:
                     names = self._listed(prefix)
                 except TornError:
@@ -121,7 +117,7 @@ class S3Store:
 
     def upload(self, key: str, path: Path) -> bool:
         with explained(self._where(key), _MENDS):
-            for _ in self._rounds():
+            for _ in self._bucket.rounds():
                 with path.open("rb") as body:
                     if self._written(key, body, IfNoneMatch="*"):
                         return True
@@ -153,7 +149,7 @@ class S3Store:
             raise AwsError(f"{where}: no clear answer to If-None-Match; look for a proxy on the way, then run again")
 
     def _clear_answer(self, body: bytes) -> int | None:
-        for _ in self._rounds():
+        for _ in self._bucket.rounds():
             answer = self._answer(PROBE, body, IfNoneMatch="*")
             if answer is not None:
                 return answer
@@ -163,7 +159,7 @@ class S3Store:
         names = []
         try:
             pages = self._client.get_paginator("list_objects_v2")
-            for page in pages.paginate(**self._bucket, Prefix=self._folder + prefix):
+            for page in pages.paginate(**self._bucket.request, Prefix=self._folder + prefix):
                 if "IsTruncated" not in page:
                     raise TornError
                 names += [entry["Key"] for entry in page.get("Contents", [])]
@@ -174,16 +170,9 @@ class S3Store:
     def _where(self, key: str) -> str:
         return f"{self.url}/{key}"
 
-    def _rounds(self) -> Iterator[None]:
-        """One step for each round of a call, with growing pauses between: 3 s in all."""
-        for index in range(_ROUNDS):
-            if index:
-                self._pause(_FIRST_PAUSE_S * 2 ** (index - 1))
-            yield
-
     def _read(self, key: str) -> bytes | None:
         try:
-            answer = self._client.get_object(**self._bucket, Key=self._folder + check_key(key))
+            answer = self._client.get_object(**self._bucket.request, Key=self._folder + check_key(key))
             body = answer["Body"].read()
         except self._client.exceptions.NoSuchKey:
             return None
@@ -192,15 +181,14 @@ class S3Store:
         except ClientError as error:
             _refuse_nameless(error)
             raise
-        # A proxy's page has status 200 and a length that fits, but no ETag
-        if "ETag" not in answer or answer.get("ContentLength") != len(body):
+        if not is_rest(answer, answer.get("ETag"), len(body), 0):
             raise TornError
         return body
 
     def _streamed(self, key: str, out: BinaryIO | None) -> str | None:
         """SHA-256 in hex of the whole object, its bytes written to out; None when there is none."""
         arrival = Arrival(out)
-        for _ in self._rounds():
+        for _ in self._bucket.rounds():
             try:
                 return self._arrived(key, arrival)
             except TornError:
@@ -210,7 +198,7 @@ class S3Store:
     def _arrived(self, key: str, arrival: Arrival) -> str | None:
         name = self._folder + check_key(key)
         try:
-            answer = self._client.get_object(**self._bucket, Key=name, **arrival.rest())
+            answer = self._client.get_object(**self._bucket.request, Key=name, **arrival.rest())
             with closing(answer["Body"]) as body:
                 arrival.expect(answer)
                 for chunk in body.iter_chunks(_CHUNK):
@@ -237,7 +225,7 @@ class S3Store:
         name = self._folder + check_key(key)
         try:
             answer = self._client.put_object(
-                **self._bucket, **self._encryption, Key=name, Body=body, ChecksumAlgorithm="SHA256", **condition
+                **self._bucket.request, **self._encryption, Key=name, Body=body, ChecksumAlgorithm="SHA256", **condition
             )
         except ClientError as error:
             if _status(error) in (_CONFLICT, _PRECONDITION_FAILED):
@@ -249,13 +237,13 @@ class S3Store:
 
     def _damaged(self, key: str) -> DataError:
         return DataError(
-            f"{self._where(key)}: a damaged body in each of {_ROUNDS} answers; look for a proxy on the way, and "
+            f"{self._where(key)}: a damaged body in each of {ROUNDS} answers; look for a proxy on the way, and "
             f"compare the object's checksum"
         )
 
     def _contested(self, key: str) -> AwsError:
         return AwsError(
-            f"{self._where(key)}: not written in {_ROUNDS} rounds, other writers were at it each time or a proxy "
+            f"{self._where(key)}: not written in {ROUNDS} rounds, other writers were at it each time or a proxy "
             f"answered; run one job for one night, then run again"
         )
 

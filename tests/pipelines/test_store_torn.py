@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,7 @@ def part(body: bytes, span: str, etag: str = '"0"', **more: str) -> Answer:
 
 RESUMED = {
     "the rest": ([part(b"dy", "bytes 2-3/4")], 2),
-    "the rest in two pieces": ([part(b"d", "bytes 2-3/4")], 3),
+    "the rest in two pieces": ([replace(part(b"d", "bytes 2-3/4"), promised=2)], 3),
     "all of it again": ([Answer(body=b"body")], 2),
     "another object meanwhile": ([FAILED, Answer(body=b"body")], 3),
     "a shorter object meanwhile": ([Answer.error(416, "InvalidRange"), Answer(body=b"body")], 3),
