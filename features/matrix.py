@@ -41,7 +41,7 @@ def counts_of(days: pa.Table, names: Sequence[str] = FOREST_NAMES) -> Counts:
         _texts(days["principal"]),
         _texts(days["type"]),
         values.astype(np.float64),
-        _least(days) if judged else None,
+        least_of(days) if judged else None,
         days[JUDGED_BY].to_numpy() if judged else None,
     )
 
@@ -61,10 +61,10 @@ def with_surprises(days: pa.Table, found: Surprises) -> pa.Table:
 
 def rows_of(days: pa.Table) -> Floats:
     """Rows for the forest out of principal_days, by the surprises kept in it; (n, features)."""
-    return weighted(_least(days))
+    return weighted(least_of(days))
 
 
-def _least(days: pa.Table) -> Floats:
+def least_of(days: pa.Table) -> Floats:
     """The smallest of the three surprises kept in principal_days, decades; (n, features)."""
     if not days.num_rows:
         return np.empty((0, len(FOREST_NAMES)))

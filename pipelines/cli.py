@@ -36,6 +36,7 @@ from pipelines.progress import complain, shown
 from pipelines.report.sentences import counted, coverage_line, notices, run_line
 from pipelines.report.terminal import backtest_tables, ranking_table, remarks
 from pipelines.report.text import shown_name
+from pipelines.show.command import compare_command, show_command
 from pipelines.stages.check import check
 from pipelines.stages.features import typed
 from pipelines.stages.findings import lines, refuse
@@ -205,6 +206,8 @@ def _evaluate(job: Job, given: Mapping[str, Any]) -> None:
 
 cli.add_command(mark)
 cli.add_command(marks)
+cli.add_command(show_command)
+cli.add_command(compare_command)
 
 
 @cli.group("archive", no_args_is_help=False)

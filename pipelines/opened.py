@@ -19,6 +19,7 @@ from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.arguments import cluster_name, day
 from pipelines.commits import Commit, Part
 from pipelines.config import ParseConfig
+from pipelines.decoded import Derived
 from pipelines.engine import engine
 from pipelines.errors import ConfigError, OrderError
 from pipelines.events import SCHEMA
@@ -41,11 +42,11 @@ class OpenArchive:
     Every relation has two columns more than docs/archive.md lists, cluster and date. Without a cluster the archive's
     only one is meant. Relations stand on `connection` and live as long as the archive is open."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, config: ParseConfig | None = None) -> None:
         self.store = store
         closing = ExitStack()
         self._close = weakref.finalize(self, closing.close)
-        self.connection: duckdb.DuckDBPyConnection = closing.enter_context(engine(ParseConfig()))
+        self.connection: duckdb.DuckDBPyConnection = closing.enter_context(engine(config or ParseConfig()))
         self.connection.register("no_event", SCHEMA.empty_table())
         self._folder = closing.enter_context(scratch())
 
@@ -94,16 +95,22 @@ class OpenArchive:
         each = (f"SELECT *, DATE '{night}' AS date FROM ({sql})" for night, sql in self._events(archive, nights))
         return self._together(archive, "SELECT *, CAST(NULL AS DATE) AS date FROM no_event", each)
 
-    def requests(self, cluster: str | None = None, nights: Nights = None) -> duckdb.DuckDBPyRelation:
+    def requests(
+        self, cluster: str | None = None, nights: Nights = None, usernames: Iterable[str] | None = None
+    ) -> duckdb.DuckDBPyRelation:
         """The events as they are counted, in no order: each request once a night, under the name of its principal.
 
         Beside columns of events there are principal, type, ts (the time received), object (the resource with group and
         subresource), address, agent (the family), and left_out, true where no feature counts the request. Members of a
         crowd stand under their own names. Raises what events() raises.
+
+        Args:
+            usernames: only requests by these raw names, which are found without reading the others'; "" is no name.
         """
         archive = self.of(cluster)
+        fits = "true" if usernames is None else _named(set(usernames))
         each = (
-            f"SELECT *, DATE '{night}' AS date FROM (WITH events AS ({sql}) {REQUESTS})"
+            f"SELECT *, DATE '{night}' AS date FROM (WITH events AS (FROM ({sql}) WHERE {fits}) {REQUESTS})"
             for night, sql in self._events(archive, nights)
         )
         none = f"SELECT *, CAST(NULL AS DATE) AS date FROM (WITH events AS (FROM no_event) {REQUESTS})"
@@ -134,14 +141,7 @@ class OpenArchive:
     def _derived(self, table: str, archive: Archive, nights: Nights) -> duckdb.DuckDBPyRelation:
         found = []
         for night in archive.nights(table) if nights is None else _asked(nights):
-            made = archive.derived(table, night)
-            if made is None:
-                events_of(archive, night)
-                raise OrderError(
-                    f"{self.store.url}: {archive.cluster}, {night}: the night has no {table} yet; "
-                    f"run {typed(_MADE_BY[table], archive, night)}"
-                )
-            rows = made.table.replace_schema_metadata(None)
+            rows = made(archive, table, night).table.replace_schema_metadata(None)
             rows = rows.append_column("cluster", pa.array([archive.cluster] * rows.num_rows, pa.string()))
             found.append(rows.append_column("date", pa.array([night] * rows.num_rows, pa.date32())))
         if not found:
@@ -177,6 +177,30 @@ class OpenArchive:
         if not path.exists():
             archive.fetch(commit, part, path)
         return path
+
+
+def made(archive: Archive, table: str, night: date) -> Derived:
+    """A derived table of a night.
+
+    Raises:
+        OrderError: the night has none; says which stage makes it.
+        DataError: the object is damaged.
+    """
+    found = archive.derived(table, night)
+    if found is None:
+        events_of(archive, night)
+        raise OrderError(
+            f"{archive.store.url}: {archive.cluster}, {night}: the night has no {table} yet; "
+            f"run {typed(_MADE_BY[table], archive, night)}"
+        )
+    return found
+
+
+def _named(usernames: set[str]) -> str:
+    """SQL over events: those of these user names."""
+    texts = ", ".join("'" + name.replace("'", "''") + "'" for name in sorted(usernames))
+    nobody = "username IS NULL" if "" in usernames else "false"
+    return f"({nobody} OR username IN ({texts}))" if usernames else "false"
 
 
 def _asked(nights: date | str | Iterable[date | str]) -> list[date]:

@@ -29,6 +29,9 @@ LOOKING_BACK = "evaluate"
 MARKING = ("mark", "marks")
 """The commands by which analysts say what they found."""
 
+LOOKING_AT = ("show", "compare")
+"""Commands that print what nights wrote; test_show.py runs their examples."""
+
 READING = ("nightly", "export")
 GROWING = ("nightly", "score", LOOKING_BACK)
 COUNTING = ("nightly", "features")
@@ -44,7 +47,7 @@ def examples(of: Ended) -> list[str]:
 
 
 def test_these_are_all_commands() -> None:
-    assert set(cli.commands) == {*COMMANDS, LOOKING_BACK, *MARKING, "archive"}
+    assert set(cli.commands) == {*COMMANDS, LOOKING_BACK, *MARKING, *LOOKING_AT, "archive"}
 
 
 def test_the_groups_help_shows_every_exit_code_and_an_example() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from contextlib import chdir
 from datetime import date
 from pathlib import Path
 
@@ -61,19 +60,6 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
         assert "build/demo" in snippet
         exec(snippet.replace("build/demo", str(checkout / "build" / "mine")), {})  # noqa: S102
         assert "secrets" in capfd.readouterr().out
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str]:
-    """The demo's archive, the words of its command, and what it printed."""
-    root = tmp_path_factory.mktemp("demo")
-    typed = next(line for line in (ROOT / "Makefile").read_text().splitlines() if " nightly " in line)
-    words = shlex.split(typed.partition(" nightly ")[2].replace("data/sample", str(SAMPLE)))
-    words[words.index("--archive") + 1] = str(root / "archive")
-    with chdir(root):
-        ended = auditforest("nightly", *words)
-    assert (ended.code, ended.complaints) == (0, [])
-    return root / "archive", words, ended.out
 
 
 def scores_of(archive: Path) -> dict[str, float]:

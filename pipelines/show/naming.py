@@ -1,0 +1,59 @@
+"""Which principal a name means: whole names first, then parts of one. tests/e2e/test_show.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+import pyarrow as pa
+
+from pipelines.errors import ConfigError
+from pipelines.report.text import shown_name
+from pipelines.words import quoted
+
+_NAME = 200
+
+
+class AmbiguousError(ConfigError):
+    """A part of a name that several principals have in common; `names` are theirs."""
+
+    def __init__(self, names: Sequence[str], said: str) -> None:
+        super().__init__(said)
+        self.names = names
+
+
+def meant(asked: str, tables: Iterable[pa.Table], nights: Sequence[date]) -> str:
+    """The one principal that the name means, in the rankings of some nights.
+
+    A principal of that name, else one with that user name, else one with this part in either, whatever its case.
+    Raises:
+        AmbiguousError: several have it.
+        ConfigError: nobody has.
+    """
+    names = [name for table in tables for name in _names(table)]
+    found: set[str] = set()
+    for fits in (
+        lambda principal, _: principal == asked,
+        lambda _, users: asked in users,
+        lambda principal, users: any(asked.lower() in name.lower() for name in (principal, *users)),
+    ):
+        found = found or {principal for principal, users in names if asked and fits(principal, users)}
+    when = " or ".join(map(str, dict.fromkeys(nights)))
+    if not found:
+        raise ConfigError(
+            f"{quoted(asked)}: no principal that was ranked on {when} has this in its name or its user names; expected "
+            "a name, or a part of one, as the report of the night lists it"
+        )
+    if len(found) > 1:
+        said = f"{quoted(asked)}: {len(found)} principals of {when} have this in their names, one expected; give more"
+        raise AmbiguousError(sorted(found), f"{said} of one of the names printed")
+    return found.pop()
+
+
+def listed(error: AmbiguousError) -> Iterator[str]:
+    """A line for each principal that is meant, perhaps."""
+    return (shown_name(name, _NAME) for name in error.names)
+
+
+def _names(table: pa.Table) -> Iterator[tuple[str, list[str]]]:
+    return zip(table["principal"].to_pylist(), table["usernames"].to_pylist(), strict=True)

@@ -1,0 +1,338 @@
+"""`auditforest show` and `compare`: one principal, by what the nights wrote; a role that holds what it used."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from builders import event
+from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_of
+from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, PUBLIC, written
+
+from pipelines.errors import Exit
+from pipelines.parquet import decode, encode
+
+BEFORE = NIGHTS[-2]
+
+
+@pytest.fixture(scope="module")
+def root(built: tuple[Path, Ended]) -> Path:
+    """The archive of ten nights. Not to be changed."""
+    return built[0]
+
+
+def show(root: Path, *arguments: object) -> Ended:
+    return auditforest("show", *arguments, "--archive", root)
+
+
+def told(root: Path, *arguments: object) -> dict[str, Any]:
+    ended = show(root, *arguments, "--format", "json")
+    assert (ended.code, ended.err) == (0, "")
+    found: dict[str, Any] = json.loads(ended.out)
+    return found
+
+
+@pytest.fixture(scope="module")
+def cart(root: Path) -> dict[str, Any]:
+    """What is told of the attacker by a part of its name. Not to be changed."""
+    return told(root, "cart")
+
+
+def stored(root: Path, table: str, night: date) -> list[dict[str, Any]]:
+    rows, _ = decode(object_of(root, table, night, f"{table}.parquet").read_bytes(), table)
+    return [row for row in rows.to_pylist() if row["principal"] == ATTACKER]
+
+
+def test_what_is_shown_is_what_the_night_wrote(root: Path, cart: dict[str, Any]) -> None:
+    found = cart
+    assert (found["cluster"], found["date"]) == (CLUSTER, str(LAST))
+    (row,) = [row for row in ranking_of(root, LAST)["ranking"] if row["principal"] == ATTACKER]
+    assert found["ranking"] == row
+    assert row["rank"] == 1
+    assert [past["night"] for past in found["past"]][-10:] == [str(night) for night in NIGHTS]
+    assert len(found["past"]) == 14
+    for past in found["past"][-10:]:
+        (kept,) = stored(root, "ranking", date.fromisoformat(past["night"]))
+        assert (past["rank"], past["score"]) == (kept["rank"], kept["score"])
+        assert past["reason"] == (kept["reasons"][0]["feature"] if kept["reasons"] else None)
+    assert [past["principals"] for past in found["past"][:4]] == [None] * 4
+
+
+def test_the_evidence_is_the_requests_behind_the_audit_ids(cart: dict[str, Any]) -> None:
+    found = cart
+    ids = {audit_id for proof in found["ranking"]["evidence"] for audit_id in proof["audit_ids"]}
+    assert {request["audit_id"] for request in found["evidence"]} == ids
+    for request in found["evidence"]:
+        of = [proof["feature"] for proof in found["ranking"]["evidence"] if request["audit_id"] in proof["audit_ids"]]
+        assert request["features"] == of
+    first = found["evidence"][0]
+    assert (first["verb"], first["what"], first["address"]) == ("get", "secrets", PUBLIC)
+    assert first["time"].startswith(f"{LAST}T03:")
+
+
+def test_what_is_new_is_what_no_night_it_was_judged_by_has(root: Path, cart: dict[str, Any]) -> None:
+    new = {kind["kind"]: kind["items"] for kind in cart["new"]}
+    assert new["address"] == [PUBLIC]
+    assert new["agent"] == ["python-requests"]
+    assert len(new["secret"]) == 60
+    assert "action" not in new
+    first = {kind["kind"] for kind in told(root, "cart", "--date", NIGHTS[0], "--days", 1)["new"]}
+    assert {"address", "action", "secret"} <= first
+
+
+def test_permissions_are_those_of_the_nights_asked_for(root: Path, cart: dict[str, Any]) -> None:
+    one = told(root, "cart", "--days", 1)
+    assert one["used_nights"] == [str(LAST)]
+    secrets = {u["namespace"]: u["requests"] for u in one["used"] if u["resource"] == "secrets"}
+    asked = [row["secret_reads"] for row in stored(root, "principal_days", LAST)]
+    assert sum(secrets.values()) == asked[0]
+    assert cart["used_nights"] == [str(night) for night in NIGHTS]
+    assert sum(u["requests"] for u in cart["used"]) > sum(u["requests"] for u in one["used"])
+
+
+def test_on_a_terminal_the_same_is_told_and_nothing_is_written(root: Path) -> None:
+    before = everything(root, apart_from="-")
+    ended = show(root, ATTACKER, "--days", 2)
+    assert (ended.code, ended.err) == (0, "")
+    for said in (
+        ATTACKER,
+        "rank 1 ",
+        PUBLIC,
+        "python-requests",
+        "Ranks",
+        "Evidence: ",
+        "permissions used on 2 nights",
+    ):
+        assert said in ended.out
+    assert everything(root, apart_from="-") == before
+
+
+@pytest.mark.parametrize(
+    "name", [ATTACKER, "SHOP:CART", "shop:c", "SRE/maria", "arn:aws:sts::111122223333:assumed-role/SRE/maria"]
+)
+def test_a_principal_is_found_by_its_name_a_user_name_or_a_part_of_one(root: Path, name: str) -> None:
+    found = told(root, name, "--days", 1)["ranking"]["principal"]
+    assert found == (ATTACKER if "aria" not in name else "iam-role:111122223333:SRE/maria")
+
+
+def test_a_part_that_several_have_lists_them_and_a_whole_name_wins(root: Path, granted: Path) -> None:
+    ended = show(root, "shop")
+    assert ended.code == Exit.USAGE
+    assert ended.out.splitlines() == [ATTACKER, "system:serviceaccount:shop:payment"]
+    assert ended.complaints == [
+        f"auditforest: 'shop': 2 principals of {LAST} have this in their names, one expected; "
+        "give more of one of the names printed"
+    ]
+    assert told(granted, "eve")["ranking"]["principal"] == "eve"
+    assert told(granted, "steve")["ranking"]["principal"] == "steve"
+
+
+GONE = LAST + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("show", "nobody"), f"'nobody': no principal that was ranked on {LAST} has this in its name"),
+        (("show", ""), "'': no principal"),
+        (("show", "cart", "--date", GONE), f"only nights from {NIGHTS[0]} to {LAST}; run 'auditforest export"),
+        (("show", "cart", "--date", "soon"), "--date 'soon': expected a date as YYYY-MM-DD"),
+        (("show", "cart", "--cluster", "stage"), "no night of stage is ranked; look at --archive and --cluster"),
+        (("show", "cart", "--role", "--format", "json"), "--role with --format json"),
+        (("show", "cart", "--days", "0"), "0 is not in the range"),
+        (("compare", "nobody", BEFORE, LAST), f"ranked on {BEFORE} or {LAST} has this"),
+        (("compare", "shop", BEFORE, LAST), f"2 principals of {BEFORE} or {LAST} have this"),
+        (("compare", "cart", LAST, GONE), f"only nights from {NIGHTS[0]} to {LAST}; run 'auditforest export"),
+        (("compare", "cart", LAST), "D2"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_one_line(root: Path, arguments: tuple[object, ...], said: str) -> None:
+    ended = auditforest(*arguments, "--archive", root)
+    assert ended.code == Exit.USAGE
+    assert len(ended.complaints) == 1
+    assert said in ended.complaints[0]
+
+
+@pytest.mark.parametrize("command", [("show", "eve"), ("compare", "eve", BEFORE, LAST)], ids=["show", "compare"])
+def test_without_an_archive_it_says_what_was_expected(command: tuple[object, ...], tmp_path: Path) -> None:
+    ended = auditforest(*command)
+    assert (ended.code, ended.complaints) == (
+        Exit.USAGE,
+        ["auditforest: no cluster and no archive: expected --cluster NAME or --archive WHERE"],
+    )
+    ended = auditforest(*command, "--archive", tmp_path / "nowhere")
+    assert ended.code == Exit.USAGE
+    assert "no archive there, expected the root of one" in ended.complaints[0]
+
+
+def test_the_file_of_options_says_where_the_archive_of_the_only_cluster_lies(root: Path) -> None:
+    Path("auditforest.toml").write_text(f'[clusters.{CLUSTER}]\narchive = "{root}"\n')
+    assert auditforest("show", "cart", "--days", 1).code == 0
+    with Path("auditforest.toml").open("a") as more:
+        more.write(f'[clusters.stage]\narchive = "{root}"\n')
+    ended = auditforest("show", "cart")
+    assert (ended.code, ended.out) == (Exit.USAGE, "")
+    assert f"auditforest.toml declares {CLUSTER}, stage" in ended.complaints[0]
+
+
+def test_a_night_of_another_version_says_so(archive: Path) -> None:
+    path = object_of(archive, "ranking", LAST, "ranking.parquet")
+    rows, meta = decode(path.read_bytes(), "ranking")
+    path.write_bytes(encode(rows.drop_columns(["norm"]), meta))
+    ended = show(archive, "cart")
+    assert ended.code == Exit.USAGE
+    assert "ranked by another version of auditforest" in ended.complaints[0]
+    assert f"run 'auditforest score --cluster {CLUSTER}" in ended.complaints[0]
+    path = object_of(archive, "principal_days", LAST, "principal_days.parquet")
+    rows, meta = decode(path.read_bytes(), "days")
+    path.write_bytes(encode(rows, meta | {"catalogue": "older"}))
+    ended = auditforest("compare", "cart", BEFORE, LAST, "--archive", archive)
+    assert ended.code == Exit.USAGE
+    assert "the counts are of another version's features; run 'auditforest features" in ended.complaints[0]
+
+
+def test_two_nights_are_compared_by_rank_counts_and_items(root: Path) -> None:
+    ended = auditforest("compare", "cart", BEFORE, LAST, "--archive", root, "--format", "json")
+    assert (ended.code, ended.err) == (0, "")
+    found = json.loads(ended.out)
+    one, other = (stored(root, "principal_days", night)[0] for night in (BEFORE, LAST))
+    assert (found["principal"], found["after"]["rank"]) == (ATTACKER, 1)
+    counts = {count["feature"]: count for count in found["counts"]}
+    for name, count in counts.items():
+        assert (count["before"], count["after"]) == (one[name], other[name])
+        assert count["before"] != count["after"]
+    surprises = [max(c["surprise_before"] or 0, c["surprise_after"] or 0) for c in found["counts"]]
+    assert surprises == sorted(surprises, reverse=True)
+    secrets = counts["new_secrets"]
+    parts = [other[f"new_secrets_{part}_surprise"] for part in ("own", "peers", "cluster")]
+    assert secrets["surprise_after"] == min(parts)
+    address = next(touched for touched in found["items"] if touched["kind"] == "address")
+    assert (address["new"], address["vanished"]) == ([PUBLIC], [])
+    drawn = auditforest("compare", "cart", BEFORE, LAST, "--archive", root)
+    assert (drawn.code, drawn.err) == (0, "")
+    assert all(said in drawn.out for said in (ATTACKER, str(BEFORE), PUBLIC, "counts differ"))
+
+
+def test_a_night_without_a_request_is_compared_as_nothing(granted: Path) -> None:
+    for nights, side in (((BEFORE, LAST), "before"), ((LAST, BEFORE), "after")):
+        ended = auditforest("compare", "eve", *nights, "--archive", granted, "--format", "json")
+        found = json.loads(ended.out)
+        assert found[side] == {**dict.fromkeys(found[side]), "night": str(BEFORE), "principals": 1}
+        assert {count[side] for count in found["counts"]} == {None}
+        assert "no request" in auditforest("compare", "eve", *nights, "--archive", granted).out
+
+
+# What was granted and used
+
+
+_BY_ROLE = 'RBAC: allowed by RoleBinding "deployers/shop" of Role "deployer" to User "ci"'
+_BY_CLUSTER_ROLE = 'RBAC: allowed by ClusterRoleBinding "viewers" of ClusterRole "view" to Group "dev"'
+
+
+def allowed(reason: str, decision: str = "allow", **more: Any) -> dict[str, Any]:
+    kept = {"authorization.k8s.io/decision": decision, "authorization.k8s.io/reason": reason}
+    return event(user="ci", at=f"{LAST}T12:00:00Z", annotations=kept, **more)
+
+
+@pytest.fixture(scope="module")
+def granted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A night of bob alone, then one of an account whose requests were allowed, refused, and both."""
+    rbac = {"group": "rbac.authorization.k8s.io"}
+    events = [
+        allowed(_BY_ROLE, verb="patch", resource="deployments", group="apps", name="cart"),
+        allowed(_BY_ROLE, verb="patch", resource="deployments", group="apps", subresource="scale", name="cart"),
+        allowed(_BY_CLUSTER_ROLE, verb="patch", resource="deployments", group="apps", name="other"),
+        allowed(_BY_CLUSTER_ROLE, verb="list", resource="nodes", namespace=None),
+        allowed(_BY_CLUSTER_ROLE, verb="get", resource=None, namespace=None, uri="/metrics?x=1"),
+        allowed(_BY_CLUSTER_ROLE, verb="get", resource="configmaps", name="gone", code=404),
+        allowed("", verb="get", resource="leases", group="coordination.k8s.io", name="lock"),
+        allowed("", "forbid", verb="get", resource="secrets", name="own", code=403),
+        allowed(_BY_ROLE, verb="create", resource="pods", code=403),
+        allowed(_BY_ROLE, verb="delete", resource="roles", impersonates="root", **rbac),
+        allowed(_BY_ROLE, verb="get", resource="*", name="x", code=404),
+        *(event(user=name, verb="delete", resource="pods", at=f"{LAST}T12:00:00Z") for name in ("eve", "steve")),
+        *(
+            event(user=f"system:node:n-{n}", resource="nodes", namespace=None, at=f"{LAST}T12:00:00Z")
+            for n in range(60)
+        ),
+    ]
+    before = [event(user="bob", at=f"{BEFORE}T12:00:00Z")]
+    folder = tmp_path_factory.mktemp("granted")
+    source = written(folder / "source", {BEFORE: before, LAST: events})
+    assert nightly(source, folder / "archive", BEFORE, LAST).code == 0
+    return folder / "archive"
+
+
+def test_a_permission_used_names_each_binding_that_allowed_it(granted: Path) -> None:
+    used = {(u["verb"], u["resource"], u["subresource"], u["path"]): u for u in told(granted, "ci")["used"]}
+    patch = used["patch", "deployments", "", None]
+    assert patch["requests"] == 2
+    assert patch["grants"] == [
+        {"binding": "deployers/shop", "role": "deployer"},
+        {"binding": "viewers", "role": "view"},
+    ]
+    assert used["get", "leases", "", None]["grants"] == [{"binding": "", "role": ""}]
+    assert used["get", "", "", "/metrics"]["namespace"] is None
+    assert used["delete", "roles", "", None]["as_other"]
+
+
+def test_what_was_refused_before_or_after_it_was_allowed_is_no_permission_used(granted: Path) -> None:
+    things = {(u["verb"], u["resource"]) for u in told(granted, "ci")["used"]}
+    assert not things & {("get", "secrets"), ("create", "pods"), ("delete", "pods")}
+    assert ("get", "configmaps") in things
+
+
+def test_the_role_holds_exactly_what_was_used(granted: Path) -> None:
+    ended = show(granted, "ci", "--role")
+    assert (ended.code, ended.err) == (0, "")
+    cluster, role = yaml.safe_load_all(ended.out)
+    assert cluster == {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "used-by-ci"},
+        "rules": [
+            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},
+            {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
+        ],
+    }
+    assert (role["kind"], role["metadata"]) == ("Role", {"name": "used-by-ci", "namespace": "shop"})
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
+        {"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"], "verbs": ["patch"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]},
+    ]
+    assert len(re.findall("^# left out, ", ended.out, re.MULTILINE)) == 2
+    comment = "# patch deployments.apps in shop: 2 requests, the last 2026-09-15T12:00:00.000000Z, by "
+    assert f"{comment}deployers/shop of deployer; viewers of view\n" in ended.out
+
+
+def test_a_principal_of_more_user_names_than_are_kept_is_shown_whole(granted: Path) -> None:
+    assert [u["requests"] for u in told(granted, "node-group")["used"]] == [60]
+
+
+def test_requests_without_a_name_are_found(root: Path) -> None:
+    found = told(root, "unauthenticated", "--days", 1)
+    assert found["ranking"]["principal"] == "unauthenticated"
+    assert found["used"] == []
+
+
+def test_an_archive_without_its_old_events_still_shows_the_night(archive: Path) -> None:
+    for night in NIGHTS[:-1]:
+        shutil.rmtree(object_of(archive, "events", night, "x").parent)
+    found = told(archive, "cart")
+    assert found["used_nights"] == [str(LAST)]
+    assert sum(past["rank"] is not None for past in found["past"]) == len(NIGHTS)
+
+
+@pytest.mark.parametrize("command", ["show", "compare"])
+def test_the_example_of_the_help_runs_on_the_demo(demo: tuple[Path, list[str], str], command: str) -> None:
+    (example,) = re.findall(r"^ *Example: auditforest (.+)$", auditforest(command, "--help").out, re.MULTILINE)
+    ended = auditforest(*example.replace("build/demo", str(demo[0])).split())
+    assert (ended.code, ended.err) == (0, "")
+    assert "rank 1 (1 to 1 by any forest) of 96" in ended.out or "47 counts differ" in ended.out
