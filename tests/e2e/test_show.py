@@ -336,3 +336,15 @@ def test_the_example_of_the_help_runs_on_the_demo(demo: tuple[Path, list[str], s
     ended = auditforest(*example.replace("build/demo", str(demo[0])).split())
     assert (ended.code, ended.err) == (0, "")
     assert "rank 1 (1 to 1 by any forest) of 96" in ended.out or "47 counts differ" in ended.out
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "principal.md"
+
+
+def test_every_command_of_the_page_runs_on_the_demo(demo: tuple[Path, list[str], str]) -> None:
+    typed = re.findall(r"^    auditforest (.+)$", PAGE.read_text(), re.MULTILINE)
+    assert [words.split()[0] for words in typed] == ["show", "show", "compare"]
+    for words in typed:
+        ended = auditforest(*words.replace("build/demo", str(demo[0])).split())
+        assert (ended.code, ended.err) == (0, ""), words
+        assert ended.out
