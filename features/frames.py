@@ -4,8 +4,8 @@ Apart from matrix.py, for a night that is ranked by a machine needs no pandas.""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from features.catalogue import FEATURES, FOREST_NAMES, NAMES
 from features.counts import Floats
+from features.derived import DERIVED, Stored
+from features.derived import derived as made_of
 from features.matrix import counts_of, rows_of
 
 
@@ -26,6 +28,8 @@ class FeatureMatrix:
     values: Floats
     rows: Floats
     nights: tuple[date, ...] = ()
+    stored: Callable[[date], Stored] | None = field(default=None, repr=False, compare=False)
+    """Reads what a night's shares and distances are made of; none where the rows were not loaded from an archive."""
 
     @classmethod
     def of(cls, days: pa.Table) -> FeatureMatrix:
@@ -34,7 +38,7 @@ class FeatureMatrix:
         return cls(tuple(counts.principals), counts.values, rows_of(days))
 
     @classmethod
-    def of_nights(cls, tables: Mapping[date, pa.Table]) -> FeatureMatrix:
+    def of_nights(cls, tables: Mapping[date, pa.Table], stored: Callable[[date], Stored]) -> FeatureMatrix:
         """Of the rows of principal_days of each night, one night after the other."""
         parts = [cls.of(days) for days in tables.values()]
         nights = (night for night, part in zip(tables, parts, strict=True) for _ in part.principals)
@@ -43,6 +47,7 @@ class FeatureMatrix:
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.rows for part in parts]),
             tuple(nights),
+            stored,
         )
 
     def frame(self) -> pd.DataFrame:
@@ -65,7 +70,35 @@ class FeatureMatrix:
             self.values[at],
             self.rows[at],
             tuple(self.nights[row] for row in at),
+            self.stored,
         )
+
+    def derived(self) -> pd.DataFrame:
+        """Shares, entropies and distances, made now of what is stored; index as in frame(), NaN where there is none.
+
+        Reads the items of each night, and of the nights it was judged by: a minute for very many. The forest reads
+        none of these numbers.
+        Raises:
+            ValueError: the rows were not loaded from an archive, or a night's items are missing or damaged.
+        """
+        if self.stored is None:
+            raise ValueError("rows that were not loaded from an archive; features.load(archive, cluster) expected")
+        made = [made_of(self.stored(night)).drop_columns(["principal"]) for night in dict.fromkeys(self.nights)]
+        numbers: pd.DataFrame = pa.concat_tables(made).to_pandas()
+        return numbers.set_index(self._index())
+
+    def describe_derived(self) -> pd.DataFrame:
+        """Of each number in derived() its unit, what it is made of and its meaning, and what it is like.
+
+        `known` is a number of rows; `median` and `max` are of those. Raises what derived() raises.
+        """
+        numbers = self.derived()
+        told = pd.DataFrame(
+            {"unit": [d.unit for d in DERIVED], "of": [", ".join(d.of) for d in DERIVED]},
+            pd.Index([d.name for d in DERIVED], name="number"),
+        )
+        seen = {"known": numbers.notna().sum(), "median": numbers.median(), "max": numbers.max()}
+        return told.assign(**seen, meaning=[d.meaning for d in DERIVED])
 
     def describe(self) -> pd.DataFrame:
         """Of each feature its group, unit and meaning, whether the forest reads it, and what its counts are like.

@@ -1,4 +1,4 @@
-"""Principal_days out of an archive: a folder, or whatever hands over an object by its key.
+"""Principal_days and items out of an archive: a folder, or whatever hands over an object by its key.
 
 Knows where the tables lie and no more: a table's checksum is verified by `auditforest archive check`."""
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.days import HASH
+from features.derived import Stored
 from features.frames import FeatureMatrix
 
 TABLE = "principal_days"
+_ITEMS = "items"
 _META = b"auditforest"
 _TOLD = 5
 """Nights or clusters named in a message."""
@@ -71,7 +73,33 @@ def read(archive: str | Path | Tables, cluster: str, nights: date | str | Iterab
             f"{tables.url}: {_listed(other)} of {cluster} counted by another catalogue than this version's; "
             f"run {_mend(tables, cluster, other)}"
         )
-    return FeatureMatrix.of_nights({night: rows for night, (rows, _) in found.items()})
+    judged_by = {night: _judged_by(meta) for night, (_, meta) in found.items()}
+    return FeatureMatrix.of_nights(
+        {night: rows for night, (rows, _) in found.items()},
+        lambda night: _stored(tables, cluster, night, found[night][0], judged_by[night]),
+    )
+
+
+def _judged_by(meta: Mapping[str, Any]) -> list[date]:
+    return sorted(map(date.fromisoformat, meta["origin"]["history"]))
+
+
+def _stored(tables: Tables, cluster: str, night: date, days: pa.Table, judged_by: Sequence[date]) -> Stored:
+    """A night with the nights it was judged by, as far as they are still there."""
+    items, _ = _table(tables, _key(cluster, night, _ITEMS))
+    past: dict[str, list[pa.Table]] = {TABLE: [days.slice(0, 0)], _ITEMS: [items.slice(0, 0)]}
+    for earlier in judged_by:
+        keys = {table: _key(cluster, earlier, table) for table in past}
+        if all(tables.get(key) is not None for key in keys.values()):
+            for table, key in keys.items():
+                past[table].append(_table(tables, key)[0])
+    # tables of two versions may differ by a column
+    whole = {t: pa.concat_tables(map(_plain, found), promote_options="permissive") for t, found in past.items()}
+    return Stored(night, days, items, whole[TABLE], whole[_ITEMS])
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    return table.replace_schema_metadata(None)
 
 
 def _held(tables: Tables, cluster: str, counted: set[date]) -> str:
@@ -109,8 +137,8 @@ def _night(night: date | str) -> date:
         raise ValueError(f"night {night[:40]!r}: expected a date as YYYY-MM-DD") from None
 
 
-def _key(cluster: str, night: date) -> str:
-    return f"{TABLE}/cluster={cluster}/date={night.isoformat()}/{TABLE}.parquet"
+def _key(cluster: str, night: date, table: str = TABLE) -> str:
+    return f"{table}/cluster={cluster}/date={night.isoformat()}/{table}.parquet"
 
 
 def _counted(tables: Tables, cluster: str) -> set[date]:

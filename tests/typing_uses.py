@@ -51,6 +51,8 @@ def features_are_frames() -> None:
     assert_type(nights.frame(), pd.DataFrame)
     assert_type(nights.forest_frame(), pd.DataFrame)
     assert_type(nights.describe(), pd.DataFrame)
+    assert_type(nights.derived(), pd.DataFrame)
+    assert_type(nights.describe_derived(), pd.DataFrame)
     assert_type(nights.night(date(2026, 9, 15)).nights, tuple[date, ...])
     features.load(pipelines.open_archive("build/demo").store, "prod", ["2026-09-15"])
     features.load("build/demo")  # type: ignore[call-arg]

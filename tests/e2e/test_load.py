@@ -22,6 +22,8 @@ from s3_server import AWS_ENVIRONMENT
 
 import features
 from features.catalogue import FEATURES, FOREST_NAMES, NAMES
+from features.derived import DERIVED
+from features.frames import FeatureMatrix
 from features.matrix import rows_of
 from pipelines.parquet import decode, encode
 from pipelines.store import open_store
@@ -94,6 +96,46 @@ def test_what_is_described_is_what_is_declared_and_what_was_counted(root: Path) 
     assert told["max"].to_list() == frame.max().to_list()
     assert told.loc["requests", "above_0"] == len(frame)
     assert told["blind"].sum() == frame.isna().sum().sum()
+
+
+def test_shares_and_distances_are_made_of_the_night_and_those_it_was_judged_by(root: Path) -> None:
+    matrix = features.load(root, CLUSTER, [NIGHTS[0], LAST])
+    numbers, frame = matrix.derived(), matrix.frame()
+    assert list(numbers.columns) == [d.name for d in DERIVED]
+    pd.testing.assert_index_equal(numbers.index, frame.index)
+    pd.testing.assert_series_equal(
+        numbers["list_share"], (frame["lists"] / frame["requests"]).astype(float), check_names=False
+    )
+    first, last = (numbers.xs(night, level="night").loc[ATTACKER] for night in (NIGHTS[0], LAST))
+    assert (first["active_nights"], last["active_nights"]) == (0, len(NIGHTS) - 1)
+    assert (first["days_known"], last["days_known"]) == (0, len(NIGHTS) - 1)
+    assert np.isnan(first["profile_distance"])
+    distances = matrix.night(LAST).derived()["profile_distance"]
+    assert distances.idxmax() == ATTACKER
+    assert distances[ATTACKER] == last["profile_distance"]
+
+
+def test_what_is_derived_is_described_as_it_is_declared(root: Path) -> None:
+    matrix = features.load(root, CLUSTER, LAST)
+    told, numbers = matrix.describe_derived(), matrix.derived()
+    assert told.index.to_list() == [d.name for d in DERIVED]
+    for column in ("unit", "meaning"):
+        assert told[column].to_list() == [getattr(d, column) for d in DERIVED]
+    assert told["known"].to_list() == numbers.notna().sum().to_list()
+    assert told["max"].to_list() == numbers.max().to_list()
+
+
+def test_earlier_nights_that_are_gone_are_left_out_of_what_is_derived(root: Path, tmp_path: Path) -> None:
+    archive = shutil.copytree(root, tmp_path / "archive")
+    for night in NIGHTS[:-2]:
+        object_of(archive, "items", night, "items.parquet").unlink()
+    numbers = features.load(archive, CLUSTER, LAST).derived()
+    assert numbers.loc[ATTACKER, "active_nights"] == 1
+    object_of(archive, "items", LAST, "items.parquet").unlink()
+    with pytest.raises(ValueError, match=f"date={LAST}/items.parquet: not a whole table of this archive"):
+        features.load(archive, CLUSTER, LAST).derived()
+    with pytest.raises(ValueError, match="not loaded from an archive"):
+        FeatureMatrix.of(days(root, LAST)).derived()
 
 
 def test_a_blind_feature_is_missing_and_no_zero(tmp_path: Path) -> None:
