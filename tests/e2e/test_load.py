@@ -30,7 +30,7 @@ from pipelines.store import open_store
 
 NAMES_OF_ALL_KINDS = [
     "\u202eeve\u202c", "a\u0000b", "e\u0301ve", "\u00e9ve", "zero\u200bwidth", "line\nbreak", "\U0001f600",
-    "a" * 20_000, "../../etc/passwd", "date=2026-01-01", "NULL", "nan", "'; DROP TABLE requests; --", "$1 {0} %s", " ",
+    "a" * 1_000, "../../etc/passwd", "date=2026-01-01", "NULL", "nan", "'; DROP TABLE requests; --", "$1 {0} %s", " ",
     "\ufeffbom", "\U0010ffff", "\u0430dmin", "admin", "ADMIN", "\ud7ff\ue000",
 ]  # fmt: skip
 """What a caller may be called: letters that hide, that turn round, that look alike, that mean something elsewhere."""
