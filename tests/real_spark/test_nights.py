@@ -31,10 +31,16 @@ def test_a_night_of_one_empty_event_is_counted_alike(both: Both) -> None:
     assert both([pa.Table.from_pylist([row], schema=SCHEMA)]).table["principal"].to_pylist() == ["unauthenticated"]
 
 
+def _older(seed: int) -> pa.Table:
+    return hostile(NIGHT, 300, seed=seed).drop_columns([fact.name for fact in FACTS])
+
+
 def test_events_of_older_versions_are_counted_alike_and_what_none_has_a_column_for_is_blind(both: Both) -> None:
-    older = hostile(NIGHT, 300, seed=6).drop_columns([fact.name for fact in FACTS])
-    assert "privileged_writes" in both([older]).meta["blind"]
-    assert "privileged_writes" not in both([older, hostile(NIGHT, 300, seed=7)]).meta["blind"]
+    assert "privileged_writes" in both([_older(6)]).meta["blind"]
+
+
+def test_a_night_of_two_versions_is_counted_alike(both: Both) -> None:
+    assert "privileged_writes" not in both([_older(6), hostile(NIGHT, 300, seed=7)]).meta["blind"]
 
 
 def test_executors_that_share_no_folder_but_the_staging_one_count_alike(both: Both, tmp_path: Path) -> None:
