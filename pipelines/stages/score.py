@@ -160,7 +160,11 @@ def _evidence(
     for principal, found in zip(principals, reasons, strict=True):
         for reason in found:
             wanted[declared[reason["feature"]]].append(principal)
+    # each name once, however many features it has evidence of
+    known = {name: name for name in principals}
     return {
-        f.name: {row.pop("principal"): {"feature": f.name} | row for row in evidence(engine, f, names).to_pylist()}
+        f.name: {
+            known[row.pop("principal")]: {"feature": f.name} | row for row in evidence(engine, f, names).to_pylist()
+        }
         for f, names in wanted.items()
     }
