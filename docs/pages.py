@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from pipelines.cli import cli
-from pipelines.config import SECTIONS, describe, environment_name, expected_of, flag_name
+from pipelines.config import SECTIONS
+from pipelines.declared import describe, environment_name, expected_of, flag_name
 from pipelines.endings import NAME
 
 DOCS = Path(__file__).parent

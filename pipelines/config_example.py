@@ -8,7 +8,8 @@ import json
 import re
 import sys
 
-from pipelines.config import SECTIONS, describe, environment_name, expected_of, field_of, flag_name
+from pipelines.config import SECTIONS
+from pipelines.declared import describe, environment_name, expected_of, field_of, flag_name
 
 SAMPLE_CLUSTER = "prod-usw2"
 _HEAD = """\

@@ -17,19 +17,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, TomlConfigSettingsSource
 
 from pipelines.arguments import cluster_name
-from pipelines.config import (
-    PREFIX,
-    SECTIONS,
-    ClusterConfig,
-    Config,
-    describe,
-    environment_name,
-    expected_of,
-    field_of,
-    flag_name,
-    nearest,
-    options,
-)
+from pipelines.config import PREFIX, SECTIONS, ClusterConfig, Config
+from pipelines.declared import describe, environment_name, expected_of, field_of, flag_name, nearest, options
 from pipelines.errors import ConfigError
 from pipelines.words import quoted, shown
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from pipelines.config import FLAGS, describe
+from pipelines.config import FLAGS
+from pipelines.declared import describe
 
 Command = Callable[..., None]
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 
 from pipelines.cli import main as auditforest
-from pipelines.config import environment_name
+from pipelines.declared import environment_name
 
 _PASSED_ON = ("cluster", "archive", "date", "from", "to")
 

@@ -18,7 +18,8 @@ from e2e.job import FEW_TREES, Ended, auditforest, process, records
 from e2e.world import ATTACKER, CLUSTER, NIGHTS, ordinary, written
 
 from pipelines.cli import cli
-from pipelines.config import FLAGS, describe
+from pipelines.config import FLAGS
+from pipelines.declared import describe
 from pipelines.errors import BUG, ENDINGS, Exit
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "audit-prod-usw2-2026-09-15.ndjson.zst"

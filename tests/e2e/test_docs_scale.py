@@ -7,7 +7,7 @@ from pathlib import Path
 
 from e2e.job import auditforest
 
-from pipelines.config import options
+from pipelines.declared import options
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "scale.md").read_text()

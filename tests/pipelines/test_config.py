@@ -14,21 +14,10 @@ from pydantic import ValidationError
 
 from models.engines import ENGINES
 from pipelines.arguments import cluster_name, night, nights
-from pipelines.config import (
-    FLAGS,
-    SECTIONS,
-    ClusterConfig,
-    Config,
-    config_hash,
-    describe,
-    environment_name,
-    expected_of,
-    field_of,
-    flag_name,
-    options,
-)
+from pipelines.config import FLAGS, SECTIONS, ClusterConfig, Config, config_hash
 from pipelines.config_example import SAMPLE_CLUSTER, example_toml
 from pipelines.config_load import load
+from pipelines.declared import describe, environment_name, expected_of, field_of, flag_name, options
 from pipelines.errors import ConfigError, Exit
 
 EXAMPLE = Path(__file__).parents[2] / "auditforest.example.toml"
