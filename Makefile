@@ -6,7 +6,7 @@ S3_SERVERS ?= moto swift rgw
 SPARK := build/real-spark/packages
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 test-spark sweep lint docs sql lock golden clean
+.PHONY: help setup demo test test-s3 test-spark sweep lint kernel docs sql lock golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -46,6 +46,9 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy --strict
 	$(BIN)/mypy --strict tests/typing_uses.py
 	$(BIN)/lint-imports --no-cache --no-logo
+
+kernel: $(READY) ## let Jupyter and VS Code offer this environment as the kernel "auditforest"
+	$(BIN)/python -m ipykernel install --user --name auditforest --display-name auditforest
 
 docs: $(READY) ## build these pages as a site, build/docs/index.html; nothing is fetched
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs

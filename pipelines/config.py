@@ -26,6 +26,8 @@ FLAGS: Final[Mapping[str, str]] = {
     "--seed": "forest.seed",
 }
 PREFIX: Final = "AUDITFOREST_"
+NOTEBOOKS_READ: Final = "AUDITFOREST_ARCHIVE"
+"""Variable that names the archive which the notebooks read; no command does."""
 # DuckDB accepts 0 and then stops at its first allocation
 _MEMORY: Final = r"^[1-9][0-9]{0,5}(MB|GB)$"
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, TomlConfigSettingsSource
 
 from pipelines.arguments import cluster_name
-from pipelines.config import PREFIX, SECTIONS, ClusterConfig, Config
+from pipelines.config import NOTEBOOKS_READ, PREFIX, SECTIONS, ClusterConfig, Config
 from pipelines.declared import describe, environment_name, expected_of, field_of, flag_name, nearest, options
 from pipelines.errors import ConfigError
 from pipelines.words import quoted, shown
@@ -88,7 +88,7 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
     for name, text in sorted(environ.items()):
         if not name.upper().startswith(PREFIX):
             continue
-        if _SERVICE_LINK.fullmatch(name):
+        if _SERVICE_LINK.fullmatch(name) or name == NOTEBOOKS_READ:
             continue
         # NAME is a cluster like any other, so one pattern serves the declared names too
         cluster = re.fullmatch(rf"({PREFIX}CLUSTERS__)(.+)(__[A-Z][A-Z_]*)", name, re.DOTALL)

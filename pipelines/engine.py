@@ -11,9 +11,8 @@ import pyarrow as pa
 from pipelines.config import ParseConfig
 from pipelines.scratch import scratch
 
-# of each connection, also of one to the same engine; else times would be read in the machine's zone, and a query of
-# more than two seconds would draw its own progress among the results on stdout
-_SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false"
+# of each connection, also of one to the same engine; else times would be read in the machine's zone
+_SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 
 _ENOUGH_BYTES = 500_000_000
 """In which a night is parsed and its duplicates are told."""
@@ -38,7 +37,7 @@ def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
             settings["threads"] = str(config.threads)
         connection = duckdb.connect(":memory:", config=settings)
         try:
-            connection.execute(_SESSION)
+            _begin(connection)
             _set_threads(connection, _threads(connection))
             yield connection
         finally:
@@ -48,8 +47,16 @@ def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
 def worker(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """A second connection to the same engine, for another thread."""
     other = connection.cursor()
-    other.execute(_SESSION)
+    _begin(other)
     return other
+
+
+def _begin(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_SESSION)
+    # a query of more than two seconds would draw its own progress among the results on stdout; in a notebook without
+    # ipywidgets it draws none, and refuses to be told so
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()[0][0]:
+        connection.execute("SET enable_progress_bar = false")
 
 
 @contextmanager

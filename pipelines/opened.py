@@ -47,7 +47,7 @@ class OpenArchive:
         closing = ExitStack()
         self._close = weakref.finalize(self, closing.close)
         self.connection: duckdb.DuckDBPyConnection = closing.enter_context(engine(config or ParseConfig()))
-        self.connection.register("no_event", SCHEMA.empty_table())
+        self.connection.register("no_row", SCHEMA.empty_table())
         self._folder = closing.enter_context(scratch())
 
     def __enter__(self) -> OpenArchive:
@@ -93,7 +93,7 @@ class OpenArchive:
         """
         archive = self.of(cluster)
         each = (f"SELECT *, DATE '{night}' AS date FROM ({sql})" for night, sql in self._events(archive, nights))
-        return self._together(archive, "SELECT *, CAST(NULL AS DATE) AS date FROM no_event", each)
+        return self._together(archive, "SELECT *, CAST(NULL AS DATE) AS date FROM no_row", each)
 
     def requests(
         self, cluster: str | None = None, nights: Nights = None, usernames: Iterable[str] | None = None
@@ -113,7 +113,7 @@ class OpenArchive:
             f"SELECT *, DATE '{night}' AS date FROM (WITH events AS (FROM ({sql}) WHERE {fits}) {REQUESTS})"
             for night, sql in self._events(archive, nights)
         )
-        none = f"SELECT *, CAST(NULL AS DATE) AS date FROM (WITH events AS (FROM no_event) {REQUESTS})"
+        none = f"SELECT *, CAST(NULL AS DATE) AS date FROM (WITH events AS (FROM no_row) {REQUESTS})"
         return self._together(archive, none, each)
 
     def items(self, cluster: str | None = None, nights: Nights = None) -> duckdb.DuckDBPyRelation:
@@ -169,7 +169,7 @@ class OpenArchive:
             else:
                 paths = [self._fetched(archive, commit, part) for part in commit.parts]
             if paths:
-                yield night, f"FROM no_event UNION ALL BY NAME FROM {read_parts(paths, ', union_by_name = true')}"
+                yield night, f"FROM no_row UNION ALL BY NAME FROM {read_parts(paths, ', union_by_name = true')}"
 
     def _fetched(self, archive: Archive, commit: Commit, part: Part) -> Path:
         # a part is named by its content

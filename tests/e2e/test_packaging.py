@@ -16,7 +16,9 @@ from pipelines.cli import main
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
-TARGETS = ("setup", "demo", "test", "test-s3", "test-spark", "sweep", "lint", "sql", "lock", "golden", "clean")
+TARGETS = (
+    "setup", "demo", "test", "test-s3", "test-spark", "sweep", "lint", "kernel", "docs", "sql", "lock", "golden", "clean",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("package", ["pipelines", "features", "models"])

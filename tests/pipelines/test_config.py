@@ -517,6 +517,12 @@ def test_the_variables_of_a_service_of_the_same_name_are_no_options(monkeypatch:
     assert load(None, {}).forest.trees == 300
 
 
+def test_the_archive_that_notebooks_read_is_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDITFOREST_ARCHIVE", "elsewhere")
+    assert load(None, {}) == load(None, {"forest.trees": 300})
+    assert not load(None, {}).clusters
+
+
 def test_the_forest_may_be_of_any_engine_there_is() -> None:
     assert expected_of("forest.engine") == " or ".join(ENGINES)
     for engine in ENGINES:
