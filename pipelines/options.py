@@ -15,7 +15,12 @@ Command = Callable[..., None]
 
 
 def options(
-    *, source: bool = False, sections: Sequence[str] = (), cascade: bool = False, span: bool = True
+    *,
+    source: bool = False,
+    sections: Sequence[str] = (),
+    cascade: bool = False,
+    span: bool = True,
+    unasked: str = "yesterday",
 ) -> Callable[[Command], Command]:
     """The options of a command; those of the configuration are made from their declarations.
 
@@ -24,12 +29,13 @@ def options(
         sections: of the configuration, whose flags it has.
         span: can it be asked for several nights by their first and last?
         cascade: do later nights depend on what it makes?
+        unasked: the night it is for without --date, in words.
     """
     plain: dict[str, dict[str, Any]] = {
         "--cluster": {"help": "Name of the cluster (default: every cluster of the file of options)."},
         "--source": {"help": "A file, a folder, a quoted glob, s3://BUCKET/PREFIX, or cloudwatch."},
         "--archive": {"help": "Where tables and reports are kept: a folder or s3://BUCKET/PREFIX."},
-        "--date": {"help": "The night, YYYY-MM-DD, one UTC day (default: yesterday)."},
+        "--date": {"help": f"The night, YYYY-MM-DD, one UTC day (default: {unasked})."},
         "--from": {"help": "First night of a back-fill."},
         "--to": {"help": "Last night of a back-fill, inclusive (default: yesterday)."},
         "--config": {"type": click.Path(path_type=Path), "help": "The file of options (default: auditforest.toml)."},

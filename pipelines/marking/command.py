@@ -38,9 +38,11 @@ _NAME, _TEXT = 80, 200
 @click.option(
     "--until", help=f"Last night, YYYY-MM-DD, on which it holds (default: {asked.DAYS} after the marked one)."
 )
-@options(span=False)
+@options(span=False, unasked="the last ranked one")
 def mark(**given: Any) -> None:
-    """Say what a ranked principal is, for the reports of this night and later ones; --date defaults to the last ranked.
+    """Say what a ranked principal is, for the reports of this night and later ones.
+
+    PRINCIPAL is its name or a part of one.
 
     \b
     Example: auditforest mark etl-runner --as confirmed --because "ticket 4711" --cluster prod-usw2 --archive build/demo
