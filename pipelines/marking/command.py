@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow.compute as pc
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.archive import RANKING, Archive
+from pipelines.archive import Archive
 from pipelines.arguments import cluster_name, day
 from pipelines.config_load import load
 from pipelines.jobs import Job, archive_of, clusters_of, each, opened, say
-from pipelines.lookup import principal_of
 from pipelines.marking import asked
 from pipelines.marking.author import aws_identity, os_user
 from pipelines.marking.holding import Held, holding
 from pipelines.marking.record import NONE, STATES, Mark
 from pipelines.options import options
 from pipelines.report.text import clip, shown_name, visible
+from pipelines.show.command import named_in_full
+from pipelines.show.gather import last_ranked
+from pipelines.show.naming import meant
 from pipelines.stages.features import typed
 from pipelines.stages.ranked import counts_as_ranked, ranking_of
 from pipelines.store import refuse_place
@@ -42,7 +45,7 @@ _NAME, _TEXT = 80, 200
 def mark(**given: Any) -> None:
     """Say what a ranked principal is, for the reports of this night and later ones.
 
-    PRINCIPAL is its name or a part of one.
+    PRINCIPAL is its name, a user name, or a part of one.
 
     \b
     Example: auditforest mark etl-runner --as confirmed --because "ticket 4711" --cluster prod-usw2 --archive build/demo
@@ -53,7 +56,7 @@ def mark(**given: Any) -> None:
 
 def _mark(job: Job, given: Mapping[str, Any]) -> None:
     archive = job.archive
-    night = _night(archive, given["date"], job.run.nights[0])
+    night = last_ranked(archive) if given["date"] is None else job.run.nights[0]
     job.run.nights = (night,)
     made = archive.add_mark(_asked(job, night, given))
     job.run.note(night, mark=made.id)
@@ -77,8 +80,9 @@ def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
     words = asked.because(given["because"])
     last = None if given["until"] is None else day("--until", given["until"])
     ranking = ranking_of(archive, night)
-    rows = {row["principal"]: row for row in ranking.table.select(["principal", "reasons"]).to_pylist()}
-    principal = principal_of(given["principal"], list(rows), f"{archive.store.url}: {archive.cluster}, {night}")
+    with named_in_full():
+        principal = meant(given["principal"], [ranking.table], [night])
+    rows = ranking.table.filter(pc.equal(ranking.table["principal"], principal))
     counts = counts_as_ranked(archive, ranking, night, [principal])[principal]
     return Mark(
         cluster=archive.cluster,
@@ -86,19 +90,13 @@ def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
         principal=principal,
         state=state,
         because=words,
-        features=asked.ranges(state, given["named"], rows[principal]["reasons"], counts),
+        features=asked.ranges(state, given["named"], rows["reasons"][0].as_py(), counts),
         until=asked.until(last, night),
         made_at=datetime.now(UTC),
         run_id=job.run.run_id,
         os_user=os_user(),
         aws_identity=aws_identity(os.environ),
     )
-
-
-def _night(archive: Archive, date_: str | None, otherwise: date) -> date:
-    """The night of --date, else the last ranked one."""
-    ranked = archive.nights(RANKING) if date_ is None else []
-    return ranked[-1] if ranked else otherwise
 
 
 def _of(made: Mark) -> str:
@@ -126,25 +124,24 @@ def marks(**given: Any) -> None:
     Example: auditforest marks --cluster prod-usw2 --archive build/demo
     """
     config = load(given["config"], {})
-    today = datetime.now(UTC).date()
-    wanted = today if given["date_"] is None else day("--date", given["date_"])
+    asked_for = None if given["date_"] is None else day("--date", given["date_"])
     for cluster in clusters_of(given) if given["cluster"] is None else [cluster_name(given["cluster"])]:
         where = archive_of(cluster, given["archive"], config)
         store = opened(where, config)
         refuse_place(store, where, to_write=False)
         archive = Archive(store, cluster)
-        night = _night(archive, given["date_"], wanted)
         if given["every"]:
             say(_table(f"{cluster}: every mark", archive.marks()))
         else:
-            held = [
-                one for theirs in holding(archive.marks(), night).values() if not theirs.ended for one in theirs.marks
-            ]
-            say(
-                _table(f"{cluster}: marks that hold on {night}", held)
-                if held
-                else f"{cluster}: no mark holds on {night}"
-            )
+            say(_held(archive, last_ranked(archive) if asked_for is None else asked_for))
+
+
+def _held(archive: Archive, night: date) -> str | Table:
+    """What holds on the night."""
+    theirs = [held for held in holding(archive.marks(), night).values() if not held.ended]
+    if not theirs:
+        return f"{archive.cluster}: no mark holds on {night}"
+    return _table(f"{archive.cluster}: marks that hold on {night}", [mark for held in theirs for mark in held.marks])
 
 
 def _table(title: str, listed: list[Mark]) -> Table:

@@ -224,9 +224,4 @@ def _doubts(night: Night) -> list[str]:
             f"Only {counted(night.history_nights, 'earlier nights')} of the {night.history_expected} expected:"
             " what is usual is not well known yet, so more of what ranks high may be harmless."
         )
-    if night.history_nights and night.principals and not any(row.history_nights for row in night.principals):
-        doubts.append(
-            f"Everybody is new: nobody of tonight is known from the {counted(night.history_nights, 'earlier nights')}."
-            " Is this the log of another cluster? Each is compared with what others did then."
-        )
     return doubts

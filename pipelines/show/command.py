@@ -64,7 +64,7 @@ def show_command(principal: str, **given: Any) -> None:
     if given["role"] and given["format"] == "json":
         raise ConfigError("--role with --format json: roles are printed as YAML; expected one of the two")
     asked = None if given["date"] is None else night(given["date"], datetime.now(UTC).date())
-    with _opened(given) as (tables, archive), _named_in_full():
+    with _opened(given) as (tables, archive), named_in_full():
         found = shown(tables, archive, principal, asked, given["days"])
     if given["role"]:
         # already safe for a screen, and a terminal's width must not break its lines
@@ -88,7 +88,7 @@ def compare_command(principal: str, before: str, after: str, **given: Any) -> No
     """
     today = datetime.now(UTC).date()
     first, second = night(before, today), night(after, today)
-    with _opened(given) as (_, archive), _named_in_full():
+    with _opened(given) as (_, archive), named_in_full():
         found = compared(archive, principal, first, second)
     say(*_printed(given, compared_json(found), compared_text(found)))
 
@@ -98,7 +98,7 @@ def _printed(given: dict[str, Any], document: str, text: Iterator[str | Table]) 
 
 
 @contextmanager
-def _named_in_full() -> Iterator[None]:
+def named_in_full() -> Iterator[None]:
     """Several principals that may be meant are printed, for the user to choose from."""
     try:
         yield

@@ -22,7 +22,7 @@ from pipelines.report.shown import Items, PastRank, Request, Shown
 from pipelines.show.granted import used
 from pipelines.show.naming import meant
 from pipelines.stages.features import typed
-from pipelines.stages.report import night_of
+from pipelines.stages.report import marked, night_of
 
 Tables = dict[str, pa.Table]
 
@@ -72,18 +72,20 @@ def last_ranked(archive: Archive) -> date:
 
 
 def ranked(archive: Archive, night: date, ranking: Derived, principal: str) -> Night:
-    """The night as reports show it, with this principal alone.
+    """The night as reports show it, with this principal alone and what analysts marked of it.
 
     Raises:
-        OrderError: it was ranked by a version that this one cannot read.
+        OrderError: it was ranked by a version that this one cannot read, or by other counts than stand there now.
     """
     try:
-        return night_of(replace(ranking, table=_of(ranking.table, principal)))
+        alone = night_of(replace(ranking, table=_of(ranking.table, principal)))
     except (KeyError, TypeError, ValueError) as error:
         raise OrderError(
             f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
             f"run {typed('score', archive, night)}"
         ) from error
+    found = marked(archive, ranking, alone)
+    return replace(found, ranked=found.principals, expected=())
 
 
 def past_rank(archive: Archive, night: date, principal: str) -> PastRank:

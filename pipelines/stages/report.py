@@ -65,7 +65,7 @@ def report(archive: Archive, night: date) -> Published:
             f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
             f"run {typed('score', archive, night)}"
         ) from error
-    said = _marked(archive, ranking, said)
+    said = marked(archive, ranking, said)
     to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),
@@ -77,8 +77,8 @@ def report(archive: Archive, night: date) -> Published:
     return Published(said, f"{to}/report.html", files)
 
 
-def _marked(archive: Archive, ranking: Derived, night: Night) -> Night:
-    """The night with the marks that hold on it.
+def marked(archive: Archive, ranking: Derived, night: Night) -> Night:
+    """The night, of all its principals or some, with the marks that hold on it.
 
     Raises:
         OrderError: somebody is expected, and the counts that tell whether this still holds are others, or gone.

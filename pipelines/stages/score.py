@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,6 +23,7 @@ from pipelines.decoded import Derived
 from pipelines.engine import at_rest, modest
 from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
+from pipelines.report.sentences import counted
 from pipelines.stages.detail import detailed
 from pipelines.stages.features import events_of, requests_of, typed
 from pipelines.stages.history import History, history
@@ -76,12 +77,22 @@ def score(
         "table": RANKING,
         "origin": origin,
         "history_wanted": wanted,
-        "notices": list(past.notices),
+        "notices": [*past.notices, *_strangers(records, past)],
         "seed": config.seed,
         "trees": config.trees,
         "version": code()["auditforest"],
     }
     return Derived(table, meta, archive.replace(RANKING, night, table, meta))
+
+
+def _strangers(records: Sequence[Record], past: History) -> Iterator[str]:
+    """What to say where no principal of the night was there on any earlier one."""
+    if past.nights and records and not any(record["history_nights"] for record in records):
+        nights = counted(len(past.nights), "earlier nights")
+        yield (
+            f"Everybody is new: nobody of tonight is known from the {nights}. Is this the log of another cluster? Each"
+            " is compared with what others did then."
+        )
 
 
 def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:

@@ -13,6 +13,7 @@ from builders import event
 from e2e.job import auditforest, nightly, object_of, ranking_of
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, ordinary, theft, written
 
+from pipelines.caps import NAME, capped_text
 from pipelines.parquet import decode, encode
 
 BEFORE = NIGHTS[-2]
@@ -79,7 +80,7 @@ Night = Callable[[Path], dict[str, Any]]
     [
         (one_night_of_history, ATTACKER, 12),
         (everybody_new, "system:serviceaccount:other-shop:cart", 10),
-        (a_name_of_100_kb, LONG, 13),
+        (a_name_of_100_kb, capped_text(LONG, NAME), 13),
         (one_principal, ATTACKER, 1),
     ],
 )
