@@ -121,8 +121,15 @@ def ecod(tonight: Floats, before: Floats) -> Floats:
     return np.asarray(np.maximum.reduce([left.sum(axis=1), right.sum(axis=1), skewed.sum(axis=1)]))
 
 
-product = _forest(_least, lambda _, found: found.score)
-"""The product's own score."""
+def scored(night: JudgedNight) -> Scores:
+    """What the product makes of a night."""
+    return judge(first(*_least(night), _FOREST))
+
+
+def product(night: JudgedNight) -> Floats:
+    """The product's own score."""
+    return scored(night).score
+
 
 BASELINES: Mapping[str, Callable[[JudgedNight], Floats]] = {
     "auditforest": product,

@@ -11,7 +11,7 @@ nights of history. `--archive DIR` keeps the counts: a change of surprises or sc
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,9 +21,10 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.baselines import BASELINES, product
+from benchmarks.baselines import BASELINES, product, scored
 from benchmarks.injected import injected, injected_after
 from benchmarks.recording import JudgedNight, Recording, counted, judged, labels_of, nights_of
+from models.rank import ranks
 from pipelines.archive import Archive
 from pipelines.store import LocalStore
 
@@ -31,6 +32,9 @@ Floats = npt.NDArray[np.float64]
 
 HITS = (0, 1, 4, 5, 9, 10)
 """Innocents above an attack with which it still counts as found."""
+
+TOP = 10
+"""Ranks whose interval is told."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,16 @@ def _places(night: JudgedNight, scores: Mapping[str, float]) -> list[Place]:
     return places
 
 
-def show(result: Result, console: Console) -> None:
+def widths(recording: Recording) -> list[int]:
+    """Of everybody in a judged night's first ten, how far the best and the worst rank by any forest lie apart."""
+    found: list[int] = []
+    for night in recording.after_warm_up:
+        scores = scored(night)
+        found += (scores.high - scores.low)[ranks(scores.score) <= TOP].tolist()
+    return found
+
+
+def show(result: Result, console: Console, apart: Sequence[int] = ()) -> None:
     """The table, and the numbers below it."""
     table = Table("Night", "Scenario", "Attack", "Best ranked principal", "Rank", "Of", "Innocents above")
     for p in result.places:
@@ -110,6 +123,9 @@ def show(result: Result, console: Console) -> None:
     hits = ", ".join(f"at most {n}: {result.found(n)[1]}" for n in HITS)
     console.print(f"attacks: {len({p.scenario for p in nights})}, their nights: {len(nights)}; innocents above: {hits}")
     console.print(f"average precision: {result.average_precision:.3f}")
+    if apart:
+        told = f"median {np.median(apart):g}, 90th percentile {np.percentile(apart, 90):g}"
+        console.print(f"width of the rank interval in the first {TOP}: {told}")
 
 
 def compare(recording: Recording, console: Console) -> None:
@@ -143,7 +159,7 @@ def main() -> None:
     archive, console = Archive(LocalStore(given.archive), cluster), Console(width=150)
     counted(given.recording, archive)
     recording = judged(archive, nights, labels_of(given.recording))
-    show(ranked(recording, product), console)
+    show(ranked(recording, product), console, widths(recording))
     if not given.only:
         compare(recording, console)
     if given.injected and given.earlier is None:

@@ -13,7 +13,7 @@ from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, ordinary, theft
 from rich.console import Console
 
 from benchmarks.baselines import BASELINES, ecod, product
-from benchmarks.detection import Place, Result, compare, ranked, show
+from benchmarks.detection import TOP, Place, Result, compare, ranked, show, widths
 from benchmarks.injected import injected
 from benchmarks.recording import Recording, counted, judged, labels_of, nights_of
 from pipelines.archive import EVENTS, RANKING, Archive
@@ -52,6 +52,16 @@ def test_the_attack_is_found_by_its_audit_ids_and_stands_where_the_ranking_has_i
     # judged anew from the counts, bit for bit what the score stage made of them
     last = dict(zip(found.nights[-1].principals, product(found.nights[-1]).tolist(), strict=True))
     assert last == {name: row["score"] for name, row in ranking.items()}
+
+
+def test_rank_intervals_are_those_of_the_ranking_and_are_told(recording):
+    _, archive, found = recording
+    rows = archive.derived(RANKING, LAST).table.to_pylist()
+    by_name = sorted((row["principal"], row["rank_hi"] - row["rank_lo"]) for row in rows if row["rank"] <= TOP)
+    assert widths(found)[-len(by_name) :] == [width for _, width in by_name]
+    console = Console(record=True, width=150)
+    show(ranked(found, product), console, [0, 1, 4])
+    assert "width of the rank interval in the first 10: median 1, 90th percentile 3.4" in console.export_text()
 
 
 @pytest.mark.parametrize("name", BASELINES)

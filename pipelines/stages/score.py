@@ -37,6 +37,9 @@ FEW_REQUESTS = 20
 FEW_NIGHTS = 3
 """With fewer a rank is marked: it stands on little."""
 
+_KNOWN = ["principal", "usernames", "type", "peer_group", "requests", "first_seen"]
+"""Columns of principal_days that the ranking shows as they are."""
+
 
 def score(
     archive: Archive, engine: duckdb.DuckDBPyConnection, night: date, length: int, wanted: int, config: ForestConfig
@@ -114,22 +117,19 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
     why = Why(days, before, one, past.seen if past.confirmed else None)
     found = judge(one, why.otherwise)
     otherwise = why.counterfactuals(found)
-    names = days["principal"].to_pylist()
+    known = days.select(_KNOWN).to_pylist()
+    names = [row["principal"] for row in known]
     reasons = [why.reasons(i) for i in range(len(names))]
     proof = _evidence(engine, names, reasons)
     moved = together(engine)
     place, one_in = ranks(found.score), one.one_in
     places = {"codisp": ranks(found.codisp), "norm": ranks(one.norm), "aws_score": ranks(one.aws)}
     records = [
-        {
+        row
+        | {
             "rank": int(place[i]),
             "rank_lo": int(min(found.low[i], place[i])),
             "rank_hi": int(max(found.high[i], place[i])),
-            "principal": principal,
-            "usernames": days["usernames"][i].as_py(),
-            "type": days["type"][i].as_py(),
-            "peer_group": days["peer_group"][i].as_py(),
-            "requests": days["requests"][i].as_py(),
             "score": float(found.score[i]),
             "codisp": float(found.codisp[i]),
             "norm": float(one.norm[i]),
@@ -138,14 +138,15 @@ def _rank(engine: duckdb.DuckDBPyConnection, days: pa.Table, past: History, conf
             "reasons": reasons[i],
             "counterfactual": otherwise.get(i),
             "strange_nights": why.strange_nights(i),
-            "together": moved.get(principal),
+            "together": moved.get(row["principal"]),
             "places": {name: int(by[i]) for name, by in places.items()},
-            "evidence": [proof[r["feature"]][principal] for r in reasons[i] if principal in proof[r["feature"]]],
-            "marks": thin(days["requests"][i].as_py(), int(why.nights[i])),
-            "first_seen": days["first_seen"][i].as_py(),
+            "evidence": [
+                proof[r["feature"], row["principal"]] for r in reasons[i] if (r["feature"], row["principal"]) in proof
+            ],
+            "marks": thin(row["requests"], int(why.nights[i])),
             "history_nights": int(why.nights[i]),
         }
-        for i, principal in enumerate(names)
+        for i, row in enumerate(known)
     ]
     records.sort(key=lambda r: (r["rank"], r["principal"]))
     return detailed(engine, records)
@@ -164,7 +165,7 @@ def thin(requests: int, nights: int) -> list[str]:
 
 def _evidence(
     engine: duckdb.DuckDBPyConnection, principals: Sequence[str], reasons: Sequence[Sequence[Mapping[str, Any]]]
-) -> dict[str, dict[str, dict[str, Any]]]:
+) -> dict[tuple[str, str], dict[str, Any]]:
     """By feature and principal: the evidence record."""
     wanted: dict[Feature, list[str]] = defaultdict(list)
     declared = {f.name: f for f in FEATURES}
@@ -174,8 +175,7 @@ def _evidence(
     # each name once, however many features it has evidence of
     known = {name: name for name in principals}
     return {
-        f.name: {
-            known[row.pop("principal")]: {"feature": f.name} | row for row in evidence(engine, f, names).to_pylist()
-        }
+        (f.name, known[row.pop("principal")]): {"feature": f.name} | row
         for f, names in wanted.items()
+        for row in evidence(engine, f, names).to_pylist()
     }
