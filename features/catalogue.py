@@ -54,6 +54,7 @@ _NEW: tuple[Feature, ...] = tuple(
 
 FEATURES: tuple[Feature, ...] = COUNTED + PEOPLE + _NEW
 NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
+_BY_NAME = dict(zip(NAMES, FEATURES, strict=True))
 FOREST: tuple[Feature, ...] = tuple(f for f in FEATURES if f.forest)
 """The features that are judged, weighed and given as reasons: the columns of the forest's rows."""
 FOREST_NAMES: tuple[str, ...] = tuple(f.name for f in FOREST)
@@ -72,7 +73,6 @@ def feature(name: str) -> Feature:
     Raises:
         ValueError: there is none of this name.
     """
-    for declared in FEATURES:
-        if declared.name == name:
-            return declared
-    raise ValueError(f"no feature is named {name!r}")
+    if name not in _BY_NAME:
+        raise ValueError(f"no feature is named {name!r}")
+    return _BY_NAME[name]

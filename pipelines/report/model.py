@@ -6,7 +6,7 @@ Tested in tests/report/test_model.py.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from features.evidence import MAX_AUDIT_IDS
@@ -14,10 +14,9 @@ from pipelines.report.detail import Detail
 
 
 def _check_finite(record: object) -> None:
-    for field in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, field.name)
+    for name, value in vars(record).items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{type(record).__name__}.{field.name}: {value}; expected a finite number")
+            raise ValueError(f"{type(record).__name__}.{name}: {value}; expected a finite number")
 
 
 @dataclass(frozen=True)
