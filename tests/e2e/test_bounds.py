@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_many_lists_of_events_on_long_lines_are_archived_in_bounded_memory(tmp_p
         return b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[' + events + b"]}\n"
 
     source = written(tmp_path / "audit.log", map(one, range(600)))
-    record = exported(process, source, tmp_path / "archive", NIGHT)
+    record = exported(partial(process, patience_s=1200), source, tmp_path / "archive", NIGHT)
     assert record["export"]["counts"]["archived"] == 600 * 1700
     assert record["peak_memory_bytes"] < MOST_BYTES
 
