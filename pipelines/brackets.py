@@ -23,6 +23,8 @@ class CutError(Exception):
         super().__init__()
         self.at = at
         """Where that is seen."""
+        self.member: tuple[str, int, int] | None = None
+        """Of an object of which a member's value is cut: its key, where it and where the value begin."""
 
 
 def skip(text: str, at: int, signs: re.Pattern[str] = SPACE) -> int:
@@ -85,8 +87,13 @@ def members(text: str, at: int) -> Iterator[tuple[str, int, int, int]]:
         if text[colon : colon + 1] != ":":
             raise CutError(colon)
         value = skip(text, colon + 1)
-        at = end_of(text, value)
-        yield _key(text[start:end]), start, value, at
+        key = _key(text[start:end])
+        try:
+            at = end_of(text, value)
+        except CutError as cut:
+            cut.member = key, start, value
+            raise
+        yield key, start, value, at
         at = skip(text, at)
         if text[at : at + 1] == ",":
             at = skip(text, at + 1)

@@ -8,9 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from json.decoder import scanstring  # type: ignore[attr-defined]
 
-from pipelines.brackets import skip
+from pipelines.brackets import CutError, members, skip
 from pipelines.handed import Inner
 from pipelines.heavy import BODY, LINE, lightened, pared
 from pipelines.lists import apart
@@ -130,7 +129,7 @@ def repaired(line: bytes, dated: bool = False) -> bytes | None:
     at = skip(text, 0)
     if text[at : at + 1] != "{" or '"auditID"' not in text:
         return None
-    mended = ("{" + ",".join(_members(text, at + 1, deep=2)) + "}").encode("latin-1")
+    mended = ("{" + ",".join(_members(text, at, deep=2)) + "}").encode("latin-1")
     found = _event(mended)
     return mended if found is not None and (dated or _has_time(found)) else None
 
@@ -160,31 +159,39 @@ def _has_time(event: dict[str, object]) -> bool:
 
 
 def _members(text: str, at: int, deep: int) -> Iterator[str]:
-    """Whole members of the object that begins before `at`, each as its text, up to the cut."""
+    """Whole members of the object that begins here, each as its text, up to the cut or to what is no JSON."""
     try:
-        while True:
-            at = skip(text, at)
-            if text[at] != '"':
+        for key, start, value, end in members(text, at):
+            if start == value:
                 return
-            start = at
-            key, at = scanstring(text, at + 1, False)
-            at = skip(text, at)
-            if text[at] != ":":
+            if not _whole(text, start, end):
+                yield from _part(text, key, start, value, deep)
                 return
-            value = skip(text, at + 1)
-            try:
-                _, at = _DECODER.raw_decode(text, value)
-            except (ValueError, RecursionError):
-                if deep and text[value] == "{" and key not in _BODIES:
-                    yield text[start:value] + "{" + ",".join(_members(text, value + 1, deep - 1)) + "}"
-                return
-            after = skip(text, at)
-            if text[after : after + 1] not in (",", "}") and text[at - 1] not in '"}]el':
-                # a number at the very end may have lost its last digits
-                return
-            yield text[start:at]
-            if text[after : after + 1] != ",":
-                return
-            at = after + 1
-    except (ValueError, IndexError):
-        return
+            yield text[start:end]
+    except CutError as cut:
+        if cut.member is not None:
+            yield from _part(text, *cut.member, deep)
+
+
+def _part(text: str, key: str, start: int, value: int, deep: int) -> Iterator[str]:
+    """A member whose value is an object, with the whole members of this."""
+    name = text[start:value]
+    if deep and text[value : value + 1] == "{" and key not in _BODIES and _is_json("{" + name + "0}"):
+        yield name + "{" + ",".join(_members(text, value, deep - 1)) + "}"
+
+
+def _whole(text: str, start: int, end: int) -> bool:
+    """Is that a member, and all of it?"""
+    after = skip(text, end)
+    if text[after : after + 1] not in (",", "}") and text[end - 1] not in '"}]el':
+        # a number at the very end may have lost its last digits
+        return False
+    return _is_json("{" + text[start:end] + "}")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
