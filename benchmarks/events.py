@@ -17,7 +17,7 @@ import pyarrow as pa
 from benchmarks.corpus import NIGHT
 from pipelines.archive import EVENTS, Addition, Archive
 from pipelines.commits import Commit, Counts
-from pipelines.events import NAMES, ORDER, SCHEMA
+from pipelines.parsing.events import NAMES, ORDER, SCHEMA
 from pipelines.stages.parts import read_parts
 
 COPIES_OF_A_TEAM = 4

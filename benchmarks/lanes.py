@@ -20,9 +20,9 @@ from benchmarks.timing import machine, timed
 from pipelines.compiled.lane import extract
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.handed import SCHEMA, record_batches
-from pipelines.lines import Lines, lines_of
-from pipelines.parse import reading
+from pipelines.parsing.handed import SCHEMA, record_batches
+from pipelines.parsing.lines import Lines, lines_of
+from pipelines.parsing.parse import reading
 from pipelines.sources.base import Batch
 from pipelines.sources.files import SourceFile
 

@@ -13,7 +13,7 @@ import orjson
 
 from benchmarks.row_uris import redacted_path
 from features.predicates import WORKLOADS
-from pipelines.body_facts import ADDRESS, EVERYBODY, IMAGE, MAX_LIST, MAX_TEXT
+from pipelines.parsing.body_facts import ADDRESS, EVERYBODY, IMAGE, MAX_LIST, MAX_TEXT
 
 _ADDRESS, _IMAGE = re.compile(ADDRESS), re.compile(IMAGE)
 _IDENTITY = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:role|user|root)[A-Za-z0-9_+=,.@/-]*")

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.row_facts import facts
 from benchmarks.row_uris import masked, redacted
-from pipelines.body_facts import FACTS
-from pipelines.events import NAMES, ORDER, SCHEMA
+from pipelines.parsing.body_facts import FACTS
+from pipelines.parsing.events import NAMES, ORDER, SCHEMA
 
 CHUNK_ROWS = 16_384
 _ROW_GROUP = 122_880

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from pipelines import redact, tokens
+from pipelines.parsing import redact, tokens
 
 _ALL_HARMLESS, _HARMLESS = re.compile(redact.ALL_HARMLESS), re.compile(redact.HARMLESS)
 _CUT, _PROGRAM = re.compile(redact.CUT), re.compile(redact.PROGRAM)

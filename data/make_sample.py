@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.body_facts import reads_body
+from pipelines.parsing.body_facts import reads_body
 
 _LEVEL = 19
 _READ = ("verb", "api_group", "resource", "subresource", "namespace", "name")

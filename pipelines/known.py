@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.lines import HASH_BYTES
+from pipelines.parsing.lines import HASH_BYTES
 
 NO_NIGHT = -1
 Words = NDArray[np.uint64]

@@ -22,7 +22,7 @@ from pipelines.config import ParseConfig
 from pipelines.decoded import Derived
 from pipelines.engine import engine
 from pipelines.errors import ConfigError, OrderError
-from pipelines.events import SCHEMA
+from pipelines.parsing.events import SCHEMA
 from pipelines.scratch import scratch
 from pipelines.stages.features import events_of, typed
 from pipelines.stages.parts import read_parts

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipelines.archive import QUARANTINE, Archive
 from pipelines.errors import DataError
 from pipelines.parquet import ROW_GROUP, decode, encode
-from pipelines.parse import QUARANTINE_SCHEMA
+from pipelines.parsing.parse import QUARANTINE_SCHEMA
 
 ROWS = ROW_GROUP
 """Lines of one file at most: it is made, and read, in memory."""

@@ -9,13 +9,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.handed import SCHEMA, record_batches
-from pipelines.lines import lines_of, without
-from pipelines.parse import QUARANTINE_SCHEMA, bad_lines, reading, refused
-from pipelines.salvage import BadLine
+from pipelines.parsing.handed import SCHEMA, record_batches
+from pipelines.parsing.lines import lines_of, without
+from pipelines.parsing.parse import QUARANTINE_SCHEMA, bad_lines, reading, refused
+from pipelines.parsing.salvage import BadLine
+from pipelines.parsing.within import events_within, unread_of
 from pipelines.sources.base import Batch
 from pipelines.stages.choosing import settled
-from pipelines.within import events_within, unread_of
 
 
 @dataclass(frozen=True)

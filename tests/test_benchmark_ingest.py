@@ -16,10 +16,10 @@ from builders import event, lines
 
 from benchmarks import corpus, row_loop
 from pipelines.archive import Archive
-from pipelines.body_facts import FACTS
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.events import NAMES
+from pipelines.parsing.body_facts import FACTS
+from pipelines.parsing.events import NAMES
 from pipelines.sources.files import select
 from pipelines.stages.export import export
 from pipelines.store import open_store

@@ -13,7 +13,7 @@ from features.levels import Level
 from pipelines.backtest.cluster import Cluster, Face
 from pipelines.backtest.kinds import Call
 from pipelines.backtest.scene import Scene
-from pipelines.events import ARROW, COLUMNS
+from pipelines.parsing.events import ARROW, COLUMNS
 
 SCHEMA = pa.schema([(c.name, ARROW[c.type]) for c in COLUMNS])
 

@@ -1,4 +1,4 @@
-"""What the compiled lane reads of an event: made from the declarations in pipelines/events.py.
+"""What the compiled lane reads of an event: made from the declarations in pipelines/parsing/events.py.
 
 A column whose SQL is a plain path follows by itself; the few others are named in BY_HAND, and a column that is neither
 ends the import. tests/pipelines/test_compiled_fields.py holds the SQL that BY_HAND stands for."""
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 
-from pipelines.body_facts import FACTS, reads_body
 from pipelines.compiled.words import Table, table
-from pipelines.events import COLUMNS, EventColumn
-from pipelines.redact import FIELDS as FIELD_SELECTOR
-from pipelines.redact import KEPT, SELECTED
-from pipelines.redact import LABELS as LABEL_SELECTOR
+from pipelines.parsing.body_facts import FACTS, reads_body
+from pipelines.parsing.events import COLUMNS, EventColumn
+from pipelines.parsing.redact import FIELDS as FIELD_SELECTOR
+from pipelines.parsing.redact import KEPT, SELECTED
+from pipelines.parsing.redact import LABELS as LABEL_SELECTOR
 
 
 class Kind(IntEnum):
@@ -76,9 +76,9 @@ def _derived(column: EventColumn) -> Field:
     found = _PATH.fullmatch(column.sql)
     if found is None or column.type not in _KINDS or (found[3] and column.type != "VARCHAR"):
         raise ValueError(
-            f"pipelines/events.py: column {column.name} is read by {column.sql!r}, which compiled code does not know; "
-            "expected a path such as e.user.uid, nullif(e.user.uid, '') or e.user.extra.arn[1], or an entry in BY_HAND "
-            "of pipelines/compiled/fields.py"
+            f"pipelines/parsing/events.py: column {column.name} is read by {column.sql!r}, which compiled code does "
+            "not know; expected a path such as e.user.uid, nullif(e.user.uid, '') or e.user.extra.arn[1], or an entry "
+            "in BY_HAND of pipelines/compiled/fields.py"
         )
     keys = tuple(key.strip('."') for key in re.findall(_KEY, found[2]))
     return Field(keys, Kind.FIRST if found[3] else _KINDS[column.type], found[1] is not None)

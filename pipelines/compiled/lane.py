@@ -1,4 +1,4 @@
-"""Ordinary lines to rows: what `pipelines.parse.reading` makes of them, at a fraction of its cost.
+"""Ordinary lines to rows: what `pipelines.parsing.parse.reading` makes of them, at a fraction of its cost.
 
 A line is taken only where it is certain what the SQL would say; the SQL reads the others and stays the truth.
 Pure. tests/pipelines/test_compiled_lane.py compares with the SQL, row by row."""
@@ -18,10 +18,10 @@ from pipelines.compiled.columns import dictionary, lists, places_for, plain
 from pipelines.compiled.fields import ALWAYS_NULL, COLUMN_OF, FIELDS, MASKED, Field, Kind, keys
 from pipelines.compiled.rows import AS_FOUND, NUMBERED, NUMBERED_IF_NOT_EMPTY, Found, fill
 from pipelines.compiled.scan import NOTHING
-from pipelines.events import ARROW, COLUMNS
-from pipelines.lines import HASH_BYTES, Lines, without
-from pipelines.parse import EARLY
-from pipelines.tokens import masked_texts
+from pipelines.parsing.events import ARROW, COLUMNS
+from pipelines.parsing.lines import HASH_BYTES, Lines, without
+from pipelines.parsing.parse import EARLY
+from pipelines.parsing.tokens import masked_texts
 
 Longs = NDArray[np.int64]
 
@@ -45,8 +45,8 @@ _HOW = np.array([_how(name, field) for name, field in FIELDS.items()])
 class Extracted:
     """Which lines were taken, the rows of those whose night is asked for, and how many of each other night there are.
 
-    `rows` has `pos`, `night`, `mistyped` and the columns EARLY of pipelines.parse, in the order of the lines; texts
-    that come again and again are dictionary arrays."""
+    `rows` has `pos`, `night`, `mistyped` and the columns EARLY of pipelines.parsing.parse, in the order of the lines;
+    texts that come again and again are dictionary arrays."""
 
     taken: NDArray[np.bool_]
     rows: pa.RecordBatch

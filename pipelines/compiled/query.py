@@ -1,4 +1,4 @@
-"""Has a URI nothing to hide? The common case of pipelines/redact.py, on JSON text as it stands.
+"""Has a URI nothing to hide? The common case of pipelines/parsing/redact.py, on JSON text as it stands.
 
 tests/pipelines/test_compiled_values.py compares with the SQL."""
 

@@ -1,4 +1,4 @@
-"""Is a selector one that pipelines/redact.py keeps whole? On JSON text as it stands.
+"""Is a selector one that pipelines/parsing/redact.py keeps whole? On JSON text as it stands.
 
 tests/pipelines/test_compiled_values.py compares with the SQL."""
 

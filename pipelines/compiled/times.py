@@ -30,7 +30,7 @@ def _last_day(year: int, month: int) -> int:
 def microseconds(p: int, n: int) -> int:
     """Microseconds of the time that n bytes at address p show, more digits cut off; NO_TIME for another spelling.
 
-    Only years from 1000 to 2999 are read, as in pipelines/events.py.
+    Only years from 1000 to 2999 are read, as in pipelines/parsing/events.py.
     """
     if n < _SHORTEST or n > _LONGEST or n == _SHORTEST + 1 or byte(p + n - 1) != 90:
         return NO_TIME

@@ -8,7 +8,7 @@ import sys
 
 from models.compiled.cache import warmed
 from pipelines.compiled.lane import extract
-from pipelines.lines import lines_of
+from pipelines.parsing.lines import lines_of
 from pipelines.sources.base import Batch
 
 _EVENT = b'{"auditID":"a","stage":"b","stageTimestamp":"2026-01-05T00:00:00Z","sourceIPs":["c"],"x":1}\n'

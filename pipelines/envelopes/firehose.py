@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import NamedTuple
 
-from pipelines.brackets import expect, skip
 from pipelines.envelopes.scan import SCANNER, string
+from pipelines.parsing.brackets import expect, skip
 from pipelines.sources.base import AUDIT_STREAMS
 
 _LAST_MS = 253402300800000

@@ -8,8 +8,8 @@ from hashlib import sha256
 import numpy as np
 
 from pipelines.envelopes.limits import Limits
+from pipelines.parsing.wrapped import one_line_of
 from pipelines.sources.base import Batch, LongLine
-from pipelines.wrapped import one_line_of
 
 START_BYTES = 4096
 """What is kept of a line too long to be read."""

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.caps import NAME, capped_text
-from pipelines.tokens import masked_texts
+from pipelines.parsing.tokens import masked_texts
 
 API_ACTIVITY = 6003
 _MICROSECONDS = 10**14

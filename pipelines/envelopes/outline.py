@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.brackets import end_of, members
+from pipelines.parsing.brackets import end_of, members
 
 _ROOMY = 5_000_000
 """A text of fewer signs may hold whatever it likes."""

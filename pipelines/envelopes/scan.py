@@ -13,8 +13,8 @@ from functools import cached_property
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from pipelines.brackets import CutError
 from pipelines.envelopes.outline import is_crowded, outline, scan_once
+from pipelines.parsing.brackets import CutError
 
 _S = "[ \\t\\r\\n]*+"
 _RECORD_KEYS = "messageType|owner|logGroup|logStream|subscriptionFilters|logEvents"

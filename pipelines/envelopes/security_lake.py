@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.blind import LACKABLE
-from pipelines.body_facts import FACTS
 from pipelines.envelopes.gather import Gather
 from pipelines.envelopes.inflate import refuse_bomb
 from pipelines.envelopes.limits import Limits, Readable
 from pipelines.envelopes.ocsf import API_ACTIVITY, event_line
 from pipelines.errors import DataError
+from pipelines.parsing.body_facts import FACTS
 from pipelines.sources.base import Batch, LongLine
 
 LACKS: Final[tuple[str, ...]] = (

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 
-from pipelines.brackets import CutError, end_of, expect, skip
 from pipelines.envelopes import firehose
 from pipelines.envelopes.gather import START_BYTES, Gather
 from pipelines.envelopes.limits import Limits, Readable
@@ -28,6 +27,7 @@ from pipelines.envelopes.scan import (
     trusted,
     unended,
 )
+from pipelines.parsing.brackets import CutError, end_of, expect, skip
 from pipelines.sources.base import Batch, LongLine
 
 _WINDOW_BYTES = 4_000_000

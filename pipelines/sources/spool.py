@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.aws.logs import Page
-from pipelines.wrapped import one_line
+from pipelines.parsing.wrapped import one_line
 
 _BATCH_BYTES = 16_000_000
 _BATCH_LINES = 100_000

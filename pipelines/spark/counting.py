@@ -21,7 +21,7 @@ from pipelines.archive import Archive
 from pipelines.commits import Commit, folder
 from pipelines.config import Config
 from pipelines.errors import ConfigError, RetryError
-from pipelines.events import SCHEMA
+from pipelines.parsing.events import SCHEMA
 from pipelines.scratch import scratch
 from pipelines.spark.session import session
 from pipelines.stages.features import lacking

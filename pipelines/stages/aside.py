@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.handed import SCHEMA, large
+from pipelines.parsing.handed import SCHEMA, large
 
 
 class Aside:

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.archive import EVENTS, QUARANTINE
-from pipelines.events import ORDER, SCHEMA
-from pipelines.parse import QUARANTINE_SCHEMA
+from pipelines.parsing.events import ORDER, SCHEMA
+from pipelines.parsing.parse import QUARANTINE_SCHEMA
 
 # as the export reads them: a text column of more rows might not fit into memory
 _BATCH_ROWS = 8192

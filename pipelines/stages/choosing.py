@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.engine import at_rest
-from pipelines.events import AUTHORISED, COLUMNS, NAMES
 from pipelines.parquet import ROW_GROUP
-from pipelines.parse import EARLY
+from pipelines.parsing.events import AUTHORISED, COLUMNS, NAMES
+from pipelines.parsing.parse import EARLY
 from pipelines.stages.parts import read_parts
 from pipelines.stages.sorting import in_order, texts
 

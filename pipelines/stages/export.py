@@ -15,8 +15,8 @@ from pipelines.archive import EVENTS, Addition, Archive
 from pipelines.commits import Commit, Counts, Input, summed
 from pipelines.engine import modest
 from pipelines.errors import DataError
-from pipelines.events import SCHEMA
 from pipelines.known import Known
+from pipelines.parsing.events import SCHEMA
 from pipelines.scratch import scratch
 from pipelines.sources.base import Source
 from pipelines.stages.filing import Filed, Rest, file_quarantine

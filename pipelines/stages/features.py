@@ -25,7 +25,7 @@ from pipelines.commits import Commit
 from pipelines.decoded import Derived
 from pipelines.engine import modest
 from pipelines.errors import OrderError
-from pipelines.events import SCHEMA
+from pipelines.parsing.events import SCHEMA
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
 from pipelines.stages.parts import read_parts

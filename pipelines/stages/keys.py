@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.events import ORDER
+from pipelines.parsing.events import ORDER
 
 _USER, _TIME, *_TIES = ORDER
 _USER_BYTES = 400

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.lines import Lines, without
+from pipelines.parsing.lines import Lines, without
 
 _LEAST_BYTES = 2_000_000
 """A smaller batch is left to the engine: to load the lane, or to compile it once, takes longer."""

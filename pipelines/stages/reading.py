@@ -10,12 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.commits import Input
-from pipelines.handed import Inner, record_batches
 from pipelines.known import NO_NIGHT, Known
-from pipelines.lines import HASH_BYTES, Lines, lines_of, without
-from pipelines.salvage import BadLine
+from pipelines.parsing.handed import Inner, record_batches
+from pipelines.parsing.lines import HASH_BYTES, Lines, lines_of, without
+from pipelines.parsing.salvage import BadLine
+from pipelines.parsing.within import unread_of
 from pipelines.sources.base import Batch, LongLine, SourceObject
-from pipelines.within import unread_of
 
 Ordinary = Callable[[int, Lines, bool], Lines]
 """Takes what it can read without the engine; called with an object's index, lines, and whether they are raw."""

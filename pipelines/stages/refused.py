@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.parse import QUARANTINE_SCHEMA
+from pipelines.parsing.parse import QUARANTINE_SCHEMA
 from pipelines.quarantine import ROWS, Lines
 from pipelines.stages.parts import read_parts
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.events import COLUMNS, ORDER
 from pipelines.parquet import ROW_GROUP
+from pipelines.parsing.events import COLUMNS, ORDER
 from pipelines.sizes import runs, text_bytes
 from pipelines.stages.keys import Keys, flat
 

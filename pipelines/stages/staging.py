@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.engine import alone
-from pipelines.handed import SCHEMA
-from pipelines.parse import BAD, bad_lines, quarantined, reading, refused
-from pipelines.salvage import BadLine
+from pipelines.parsing.handed import SCHEMA
+from pipelines.parsing.parse import BAD, bad_lines, quarantined, reading, refused
+from pipelines.parsing.salvage import BadLine
+from pipelines.parsing.within import events_within
 from pipelines.sources.base import LongLine
 from pipelines.stages.aside import Aside
 from pipelines.stages.choosing import Choosing
@@ -29,7 +30,6 @@ from pipelines.stages.ordinary import Ordinary
 from pipelines.stages.parts import quoted, read_parts
 from pipelines.stages.reading import Ended, Feed, Within
 from pipelines.stages.refused import Refused, Refusing
-from pipelines.within import events_within
 
 _GROUP_ROWS, _GROUP_BYTES = 30_000, 16_000_000
 """Of rows on their way to the disk, and back: a bad line stands there whole."""

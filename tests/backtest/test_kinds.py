@@ -18,7 +18,7 @@ from pipelines.backtest.events import SCHEMA
 from pipelines.backtest.everything import KINDS
 from pipelines.backtest.kinds import Kind
 from pipelines.backtest.recount import Night, recount
-from pipelines.body_facts import FACTS
+from pipelines.parsing.body_facts import FACTS
 from pipelines.stages.features import events_of, requests_of
 from pipelines.stages.history import history
 

@@ -19,7 +19,7 @@ from e2e.job import Ended, auditforest, records
 from e2e.world import CLUSTER
 from envelope_builders import compact, record
 
-from pipelines.redact import KEPT
+from pipelines.parsing.redact import KEPT
 
 NIGHT = "2026-09-15"
 SECRET = "kanarienvogel"

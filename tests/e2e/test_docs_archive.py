@@ -20,9 +20,9 @@ from features.items import KINDS as ITEM_KINDS
 from features.matrix import SUFFIXES
 from pipelines.caps import ENTRIES
 from pipelines.commits import Counts
-from pipelines.events import COLUMNS
-from pipelines.events import SCHEMA as EVENTS
 from pipelines.marking.record import SCHEMA as MARKS
+from pipelines.parsing.events import COLUMNS
+from pipelines.parsing.events import SCHEMA as EVENTS
 from pipelines.quarantine import SCHEMA as QUARANTINE
 from pipelines.ranking import SCHEMA as RANKING
 from pipelines.stages.findings import KINDS

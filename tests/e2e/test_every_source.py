@@ -29,7 +29,7 @@ from loopback import serving
 
 from pipelines.aws.session import client
 from pipelines.envelopes.security_lake import LACKS
-from pipelines.events import NAMES
+from pipelines.parsing.events import NAMES
 
 NIGHT = "2026-09-15"
 STREAM = "kube-apiserver-audit-0a1b"

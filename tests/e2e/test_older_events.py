@@ -11,8 +11,8 @@ from e2e.world import CLUSTER, LAST, ordinary, written
 
 from features import load
 from pipelines.archive import EVENTS, Addition, Archive
-from pipelines.body_facts import FACTS
 from pipelines.commits import Counts
+from pipelines.parsing.body_facts import FACTS
 from pipelines.store import LocalStore
 
 

@@ -23,9 +23,9 @@ from s3_server import AWS_ENVIRONMENT
 import pipelines
 from pipelines.archive import EVENTS, Archive
 from pipelines.errors import AuditForestError, ConfigError, DataError, OrderError
-from pipelines.events import NAMES
 from pipelines.opened import OpenArchive
 from pipelines.parquet import decode
+from pipelines.parsing.events import NAMES
 from pipelines.store import LocalStore, open_store
 
 # duckdb's own use of pandas, until it follows

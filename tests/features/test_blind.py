@@ -10,7 +10,7 @@ from features.blind import LACKABLE, blind, needed
 from features.catalogue import FEATURES, NAMES
 from features.days import count, prepare
 from features.levels import Level
-from pipelines.body_facts import FACTS
+from pipelines.parsing.body_facts import FACTS
 
 CART = "system:serviceaccount:shop:cart"
 ROLE = {"verb": "create", "resource": "roles", "group": "rbac.authorization.k8s.io"}

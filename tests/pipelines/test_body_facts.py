@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from parsing import parse
 
 from features.levels import Level
-from pipelines.body_facts import FACTS, MAX_LIST, MAX_TEXT, reads_body
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.events import NAMES
+from pipelines.parsing.body_facts import FACTS, MAX_LIST, MAX_TEXT, reads_body
+from pipelines.parsing.events import NAMES
 from pipelines.sources.base import Batch
 
 SECRET = "hunter2-canary"

@@ -15,10 +15,10 @@ from pipelines.compiled import scan
 from pipelines.compiled.fields import FIELDS, Kind
 from pipelines.compiled.lane import extract
 from pipelines.envelopes.ocsf import event as of_record
-from pipelines.events import COLUMNS
-from pipelines.handed import SCHEMA, record_batches
-from pipelines.lines import lines_of
-from pipelines.parse import reading
+from pipelines.parsing.events import COLUMNS
+from pipelines.parsing.handed import SCHEMA, record_batches
+from pipelines.parsing.lines import lines_of
+from pipelines.parsing.parse import reading
 from pipelines.sources.base import Batch
 
 CAPS = {c.name: c.cap for c in COLUMNS if c.cap is not None}

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import events
-from pipelines.body_facts import reads_body
 from pipelines.compiled import fields
 from pipelines.compiled.fields import ALWAYS_NULL, BY_HAND, FIELDS, OF_THE_LINE, Field, Kind, body_words
-from pipelines.events import COLUMNS, EVENT, EventColumn
-from pipelines.parse import EARLY
-from pipelines.redact import REDACTED_URI
+from pipelines.parsing import events
+from pipelines.parsing.body_facts import reads_body
+from pipelines.parsing.events import COLUMNS, EVENT, EventColumn
+from pipelines.parsing.parse import EARLY
+from pipelines.parsing.redact import REDACTED_URI
 
 SQL = {c.name: c.sql for c in COLUMNS}
 GUARD = "'[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9][^(]*'"
@@ -38,7 +38,7 @@ def test_each_early_column_is_read_or_measured_or_null() -> None:
 
 
 def test_what_is_done_by_hand_is_what_this_sql_says() -> None:
-    """Whoever changes one of these in pipelines/events.py changes pipelines/compiled, and then this test."""
+    """Whoever changes one of these in pipelines/parsing/events.py changes pipelines/compiled, and then this test."""
     assert {name: SQL[name] for name in (*BY_HAND, *OF_THE_LINE)} == {
         "stage_ts": f"CASE WHEN e.stageTimestamp IS NOT NULL THEN {time('e.stageTimestamp')} ELSE "
         f"coalesce({time('e.timestamp')}, {time('e.metadata.creationTimestamp')}, "

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from pipelines.compiled.lane import Extracted, extract
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.events import SCHEMA as EVENTS
-from pipelines.handed import SCHEMA, record_batches
-from pipelines.lines import Lines, lines_of
-from pipelines.parse import EARLY, reading
+from pipelines.parsing.events import SCHEMA as EVENTS
+from pipelines.parsing.handed import SCHEMA, record_batches
+from pipelines.parsing.lines import Lines, lines_of
+from pipelines.parsing.parse import EARLY, reading
 from pipelines.sources.base import Batch
 from pipelines.sources.files import SourceFile
 from tests.pipelines.test_damage import EVERY

@@ -17,8 +17,8 @@ from pipelines.compiled.query import harmless
 from pipelines.compiled.strict import ESCAPED, PLACE, literal_end, number_end, past_space, string_end
 from pipelines.compiled.times import NO_TIME, microseconds
 from pipelines.compiled.vectors import WIDTH
-from pipelines.events import COLUMNS
-from pipelines.redact import REDACTED_URI
+from pipelines.parsing.events import COLUMNS
+from pipelines.parsing.redact import REDACTED_URI
 
 # a first call compiles
 ANY_TIME = settings(deadline=None)

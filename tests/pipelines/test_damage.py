@@ -24,7 +24,7 @@ from parsing import parse
 from pipelines.archive import EVENTS, Archive
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.parse import masked
+from pipelines.parsing.parse import masked
 from pipelines.sources import stored
 from pipelines.sources.base import Batch, LongLine
 from pipelines.sources.files import SourceFile, select

@@ -9,10 +9,10 @@ import pytest
 from builders import event, line
 from parsing import Parsed, parse
 
-from pipelines.body_facts import FACTS
-from pipelines.handed import Inner
-from pipelines.heavy import MAX_VALUES
-from pipelines.salvage import BadLine, saved
+from pipelines.parsing.body_facts import FACTS
+from pipelines.parsing.handed import Inner
+from pipelines.parsing.heavy import MAX_VALUES
+from pipelines.parsing.salvage import BadLine, saved
 from pipelines.sources.base import Batch
 
 POD = event(audit_id="x", verb="create", resource="pods", body={"spec": {"hostPID": True}, "note": "IN BODY"})

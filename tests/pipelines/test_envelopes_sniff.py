@@ -12,7 +12,7 @@ from envelope_builders import CONTROL, LINES, compact, firehose, record, walked
 
 from pipelines.envelopes import sniff
 from pipelines.envelopes.sniff import Form, form
-from pipelines.lines import lines_of
+from pipelines.parsing.lines import lines_of
 from pipelines.sources import stored
 from pipelines.sources.base import Batch
 

@@ -27,7 +27,7 @@ from pipelines.commits import Commit, Counts, folder
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.errors import DataError, RetryError
-from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER, SCHEMA
+from pipelines.parsing.events import COLUMNS, IDENTITY, NAMES, ORDER, SCHEMA
 from pipelines.sources.files import SourceFile, select
 from pipelines.stages.export import Exported, export
 from pipelines.stages.reading import Ended

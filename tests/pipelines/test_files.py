@@ -16,7 +16,7 @@ import pytest
 from builders import event, line, lines
 
 from pipelines.errors import ConfigError, DataError, Exit
-from pipelines.lines import lines_of
+from pipelines.parsing.lines import lines_of
 from pipelines.sources import stored
 from pipelines.sources.base import Batch, LongLine, Source
 from pipelines.sources.files import ENDINGS, SourceFile, select

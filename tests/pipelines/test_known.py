@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.known import NO_NIGHT, Known
-from pipelines.lines import HASH_BYTES
+from pipelines.parsing.lines import HASH_BYTES
 
 FIRST, SECOND, THIRD = (date(2026, 9, 14) + timedelta(days=n) for n in range(3))
 HALF = HASH_BYTES // 2

@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parsing import parse
 
-from pipelines import handed as module
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.handed import SCHEMA, record_batches
-from pipelines.lines import HASH_BYTES, Lines, lines_of, split, without
+from pipelines.parsing import handed as module
+from pipelines.parsing.handed import SCHEMA, record_batches
+from pipelines.parsing.lines import HASH_BYTES, Lines, lines_of, split, without
+from pipelines.parsing.wrapped import unwrap
 from pipelines.sources.base import Batch
-from pipelines.wrapped import unwrap
 
 ONE = line(event(audit_id="one", agent="café ☃")).rstrip()
 TWO = line(event(audit_id="two")).rstrip()

@@ -9,7 +9,7 @@ import pytest
 from builders import event, line, lines
 from parsing import Parsed, parse
 
-from pipelines.lists import apart
+from pipelines.parsing.lists import apart
 from pipelines.sources.base import Batch
 
 EVENTS = [event(name=name, agent='caf\u00e9 \u2603 "],{[') for name in ("a", "b", "c")]

@@ -18,10 +18,10 @@ from pipelines.archive import Archive
 from pipelines.compiled.lane import extract
 from pipelines.config import ParseConfig
 from pipelines.engine import engine, modest
-from pipelines.handed import inner_batches, record_batches
-from pipelines.heavy import MAX_VALUES, lightened
-from pipelines.lines import lines_of
-from pipelines.salvage import BadLine, saved
+from pipelines.parsing.handed import inner_batches, record_batches
+from pipelines.parsing.heavy import MAX_VALUES, lightened
+from pipelines.parsing.lines import lines_of
+from pipelines.parsing.salvage import BadLine, saved
 from pipelines.sources.base import Batch
 from pipelines.sources.files import select
 from pipelines.stages.export import Exported, export

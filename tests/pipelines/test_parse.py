@@ -18,11 +18,11 @@ from parsing import Parsed, parse
 
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.events import COLUMNS, IDENTITY, NAMES, ORDER
-from pipelines.lists import apart
-from pipelines.parse import QUARANTINE_SCHEMA
+from pipelines.parsing.events import COLUMNS, IDENTITY, NAMES, ORDER
+from pipelines.parsing.lists import apart
+from pipelines.parsing.parse import QUARANTINE_SCHEMA
+from pipelines.parsing.wrapped import MOST
 from pipelines.sources.base import Batch
-from pipelines.wrapped import MOST
 
 Read = Callable[..., Parsed]
 Row = Callable[[Mapping[str, Any]], dict[str, Any]]

@@ -22,7 +22,7 @@ from pipelines.commits import Commit, Counts
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.errors import DataError
-from pipelines.parse import QUARANTINE_SCHEMA
+from pipelines.parsing.parse import QUARANTINE_SCHEMA
 from pipelines.quarantine import SCHEMA, file, home, lines, put
 from pipelines.sources.files import select
 from pipelines.stages.export import Exported, export

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.redact import FIELDS, KEPT, LABELS, REDACTED_URI
+from pipelines.parsing.redact import FIELDS, KEPT, LABELS, REDACTED_URI
 
 SECRET = "hunter2"
 POD = "/api/v1/namespaces/shop/pods/cart"

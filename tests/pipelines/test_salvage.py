@@ -20,10 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parsing import parse
 
-from pipelines.body_facts import FACTS
-from pipelines.events import NAMES
-from pipelines.lists import apart
-from pipelines.salvage import BadLine, repaired, saved
+from pipelines.parsing.body_facts import FACTS
+from pipelines.parsing.events import NAMES
+from pipelines.parsing.lists import apart
+from pipelines.parsing.salvage import BadLine, repaired, saved
 from pipelines.sources.base import Batch
 
 MARK = b"[Truncated...]"

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parsing import parse
 
-from pipelines.body_facts import FACTS
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
+from pipelines.parsing.body_facts import FACTS
 from pipelines.sources.base import Batch
 from pipelines.sources.files import SourceFile, select
 

@@ -27,7 +27,7 @@ from pipelines.envelopes.limits import Limits
 from pipelines.envelopes.ocsf import event, event_line, of_path
 from pipelines.envelopes.security_lake import LACKS
 from pipelines.errors import DataError, Exit
-from pipelines.events import NAMES
+from pipelines.parsing.events import NAMES
 from pipelines.sources import stored
 from pipelines.sources.base import Batch
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.events import ORDER
+from pipelines.parsing.events import ORDER
 from pipelines.stages import keys
 from pipelines.stages.sorting import in_order
 

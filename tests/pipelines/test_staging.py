@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.parse import BAD
+from pipelines.parsing.parse import BAD
 from pipelines.stages.staging import _bad_rows
 
 

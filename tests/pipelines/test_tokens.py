@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.tokens import masked, masked_texts
+from pipelines.parsing.tokens import masked, masked_texts
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2-_"
 ENGINE = duckdb.connect()

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from features.predicates import REVIEWS, WORKLOADS
-from pipelines.events import SCHEMA
+from pipelines.parsing.events import SCHEMA
 
 TEXTS = (
     "", " ", "\0", "a\0b", "\n", "a\nb", "a\r\nb", "\u2028", "\u0085", "'", "''", '"', "\\", "\\1", "\\n", "$1", "${x}",

@@ -10,10 +10,10 @@ import pyarrow as pa
 from real_spark.conftest import NIGHT
 from real_spark.hostile import hostile
 
-from pipelines.body_facts import FACTS
 from pipelines.config import Config, FeaturesConfig
 from pipelines.decoded import Derived
-from pipelines.events import SCHEMA
+from pipelines.parsing.body_facts import FACTS
+from pipelines.parsing.events import SCHEMA
 
 EVE = date(2026, 9, 14)
 Both = Callable[..., Derived]

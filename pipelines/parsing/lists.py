@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from pipelines.brackets import CutError, end_of, skip
 from pipelines.envelopes.scan import EVENT_HEAD, SCANNER, Text, break_before, trusted
+from pipelines.parsing.brackets import CutError, end_of, skip
 
 MAX_EVENTS = 1_000_000
 """A line that lists more is quarantined whole; its positions alone would fill the memory."""

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.heavy import BODY, LINE, SIGNS, heavy, lightened
-from pipelines.lines import HASH_BYTES, Lines, texts
+from pipelines.parsing.heavy import BODY, LINE, SIGNS, heavy, lightened
+from pipelines.parsing.lines import HASH_BYTES, Lines, texts
 
 SCHEMA = pa.schema(
     [

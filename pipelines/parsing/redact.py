@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pipelines.tokens import MASK, without_tokens
+from pipelines.parsing.tokens import MASK, without_tokens
 
 KEPT = (
     "limit", "watch", "resourceVersion", "resourceVersionMatch", "timeout", "timeoutSeconds", "allowWatchBookmarks",

@@ -4,8 +4,8 @@ Pure; tests/pipelines/test_lines.py holds the truth."""
 
 from __future__ import annotations
 
-from pipelines.brackets import CutError, members
 from pipelines.envelopes.firehose import string_bytes
+from pipelines.parsing.brackets import CutError, members
 
 MOST = 3
 """Lines around an event that are taken off: wrappers in lists in wrappers."""

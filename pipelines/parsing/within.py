@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipelines.handed import Inner, inner_batches, light
-from pipelines.heavy import LINE
-from pipelines.lines import Lines
-from pipelines.salvage import BadLine, saved
+from pipelines.parsing.handed import Inner, inner_batches, light
+from pipelines.parsing.heavy import LINE
+from pipelines.parsing.lines import Lines
+from pipelines.parsing.salvage import BadLine, saved
 
 _LINES, _BYTES = 1000, 16_000_000
 """Of what is handed on at once."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from features.levels import Level
 from features.predicates import WORKLOAD, listed
-from pipelines.redact import redacted_path
-from pipelines.tokens import without_tokens
+from pipelines.parsing.redact import redacted_path
+from pipelines.parsing.tokens import without_tokens
 
 MAX_LIST = 64
 """Entries kept of a list fact; a body may hold thousands."""

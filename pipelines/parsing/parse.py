@@ -14,10 +14,10 @@ from hashlib import sha256
 
 import pyarrow as pa
 
-from pipelines.body_facts import body_steps, facts, reads_body
-from pipelines.events import COLUMNS, DAY, EVENT, NAMES
-from pipelines.heavy import BODY
-from pipelines.salvage import BadLine
+from pipelines.parsing.body_facts import body_steps, facts, reads_body
+from pipelines.parsing.events import COLUMNS, DAY, EVENT, NAMES
+from pipelines.parsing.heavy import BODY
+from pipelines.parsing.salvage import BadLine
 
 QUARANTINE_SCHEMA = pa.schema(
     [

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pipelines.brackets import CutError, members, skip
-from pipelines.handed import Inner
-from pipelines.heavy import BODY, LINE, lightened, pared
-from pipelines.lists import apart
-from pipelines.prefixes import cleared
-from pipelines.wrapped import MOST, unwrap
+from pipelines.parsing.brackets import CutError, members, skip
+from pipelines.parsing.handed import Inner
+from pipelines.parsing.heavy import BODY, LINE, lightened, pared
+from pipelines.parsing.lists import apart
+from pipelines.parsing.prefixes import cleared
+from pipelines.parsing.wrapped import MOST, unwrap
 
 _DECODER = json.JSONDecoder(strict=False)
 _MARK = b"[Truncated...]"

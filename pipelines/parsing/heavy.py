@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipelines.brackets import STRING, CutError, members
-from pipelines.events import EVENT
+from pipelines.parsing.brackets import STRING, CutError, members
+from pipelines.parsing.events import EVENT
 
 MAX_VALUES = 100_000
 """JSON values of a line that the engine is handed."""

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.heavy import BODY, LINE, MAX_VALUES, heavy, lightened
-from pipelines.prefixes import prefixes_of, stamps, without_prefixes
+from pipelines.parsing.heavy import BODY, LINE, MAX_VALUES, heavy, lightened
+from pipelines.parsing.prefixes import prefixes_of, stamps, without_prefixes
+from pipelines.parsing.wrapped import likely, unwrap
 from pipelines.sources.base import Batch
-from pipelines.wrapped import likely, unwrap
 
 HASH_BYTES = 16
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.body_facts import FACTS
 from pipelines.caps import LONG, NAME, capped, capped_list
 from pipelines.parquet import DIFFERS
-from pipelines.redact import REDACTED_URI
-from pipelines.tokens import masked
+from pipelines.parsing.body_facts import FACTS
+from pipelines.parsing.redact import REDACTED_URI
+from pipelines.parsing.tokens import masked
 
 EVENT = """{
  "auditID": "VARCHAR", "level": "VARCHAR", "stage": "VARCHAR", "verb": "VARCHAR",
@@ -76,7 +76,7 @@ class EventColumn:
     meaning: str
     sql: str
     masked: bool = False
-    """A client puts into it what it likes: credentials in it are masked (pipelines/tokens.py)."""
+    """A client puts into it what it likes: credentials in it are masked (pipelines/parsing/tokens.py)."""
     late: bool = False
     """Read from `authorised`, what AUTHORISED makes of a reason, and not from the event."""
     differs: bool = False
