@@ -166,7 +166,9 @@ def _shown_reason(reason: Reason, evidence: tuple[Evidence, ...]) -> _ShownReaso
 
 
 def _brief(column: Column, row: RankedPrincipal) -> str:
-    """A cell of the table of the later ranks."""
+    """A cell of the tables of the later ranks and of the expected."""
+    if column.name == "marks":
+        return "; ".join(clip(mark, _NOTE) for mark in row.marks) or NOTHING
     if column.name == "reasons":
         return clip(reason_sentence(row.reasons[0]), _NOTE) if row.reasons else NOTHING
     return _flat(column.cell(row))

@@ -44,8 +44,9 @@ def kind(call: Call) -> str:
             return f"{method.lower()} {name}"
     if path.startswith("/clusters/"):
         return "DescribeCluster"
-    if "list-type=2" in path and "quarantine" in path:
-        return "list quarantine"
+    for table in ("quarantine", "marks"):
+        if "list-type=2" in path and table in path:
+            return f"list {table}"
     return "list source" if "list-type=2" in path else f"{method.lower()} source"
 
 

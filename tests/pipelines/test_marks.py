@@ -291,6 +291,11 @@ def test_csv_lists_the_expected_last():
     assert json.loads(rows[1]["marks"]) == ["expected until 2026-12-02: ticket 4711"]
 
 
+def test_the_page_holds_every_word_of_a_mark_that_sets_somebody_apart():
+    words = f"{'a long story ' * 70}and its end"
+    assert f"expected until 2026-12-02: {words}" in report_html(shown(mark(because=words)))
+
+
 def test_a_night_on_which_all_are_expected_can_be_shown():
     made = shown(mark(), mark(principal="bob"))
     assert (names(made.ranked), names(made.expected)) == ([], [EVE, "bob"])

@@ -36,6 +36,7 @@ KINDS = {
     "get part",
     "get quarantine",
     "get report",
+    "list marks",
     "list quarantine",
     "put commit",
     "put derived",
