@@ -12,7 +12,7 @@ from pipelines.report.drawing import some, table
 from pipelines.report.sentences import NOTHING, counted, figure, rarity
 from pipelines.report.shown import Changed, Compared
 from pipelines.report.shown_text import past_table
-from pipelines.report.text import shown_name
+from pipelines.report.text import clip, shown_name
 
 _NAME = 100
 _COUNTS = 15
@@ -22,7 +22,7 @@ _ITEMS = 8
 def compared_text(found: Compared) -> Iterator[str | Table]:
     """Both ranks, the counts that differ, things new and gone; a line or a table each."""
     before, after = found.before.night, found.after.night
-    yield f"{shown_name(found.principal, _NAME)} of {found.cluster}, {before} and {after}"
+    yield f"{shown_name(found.principal, _NAME)} of {clip(found.cluster, _NAME)}, {before} and {after}"
     yield past_table((found.before, found.after))
     yield _counts(found)
     yield _items(found)

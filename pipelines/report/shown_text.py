@@ -35,7 +35,7 @@ _PERMISSIONS = 40
 def shown_text(found: Shown) -> Iterator[str | Table]:
     """Rank, reasons, past, what was new, evidence, permissions used; a line or a table each."""
     row = found.row
-    yield f"{shown_name(row.principal, _NAME)}, {clip(row.type, _NAME)} of {found.night.cluster}"
+    yield f"{shown_name(row.principal, _NAME)}, {clip(row.type, _NAME)} of {clip(found.night.cluster, _NAME)}"
     yield _rank(found)
     yield from (f"note: {notice}" for notice in notices(found.night))
     yield from _reasons(row)
@@ -90,7 +90,7 @@ def _reason(name: str, value: int) -> str:
     try:
         declared = feature(name)
     except ValueError:  # a night of another version
-        return f"{name}: {value:,}"
+        return f"{clip(name, _NAME)}: {value:,}"
     return f"{declared.meaning.rstrip('. ')}: {counted(value, declared.unit)}"
 
 

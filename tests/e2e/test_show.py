@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import boto3
 import pytest
 import yaml
 from builders import event
 from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_of
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, PUBLIC, written
+from s3_server import AWS_ENVIRONMENT
 
 from pipelines.errors import Exit
 from pipelines.parquet import decode, encode
+from pipelines.store import open_store
 
 BEFORE = NIGHTS[-2]
 
@@ -314,6 +319,19 @@ def test_the_role_holds_exactly_what_was_used(granted: Path) -> None:
 
 def test_a_principal_of_more_user_names_than_are_kept_is_shown_whole(granted: Path) -> None:
     assert [u["requests"] for u in told(granted, "node-group")["used"]] == [60]
+
+
+def test_an_archive_in_a_bucket_is_shown_as_a_folder_is(root: Path, moto: str) -> None:
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    boto3.client("s3", endpoint_url=moto, region_name="us-east-1", **keys).create_bucket(Bucket="shown")
+    with mock.patch.dict(os.environ, AWS_ENVIRONMENT):
+        store = open_store("s3://shown/archive", endpoint=moto, region="us-east-1")
+        for path in sorted(path for path in root.rglob("cluster=*/**/*") if path.is_file()):
+            store.put(path.relative_to(root).as_posix(), path.read_bytes())
+    asked = ("show", "cart", "--days", 1, "--format", "json", "--archive")
+    there = auditforest(*asked, "s3://shown/archive", AUDITFOREST_AWS__ENDPOINT=moto)
+    assert there == auditforest(*asked, root)
+    assert (there.code, there.err) == (0, "")
 
 
 def test_requests_without_a_name_are_found(root: Path) -> None:

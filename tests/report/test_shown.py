@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from report.shown_builders import BEFORE, NIGHT, compared, hostile, request, shown, used
@@ -110,3 +111,11 @@ def test_of_many_counts_the_most_surprising_are_shown():
     assert "it touched the same things on both" in said
     assert "every count is the same" in drawn(compared_text(compared(counts=())))
     assert len(json.loads(compared_json(compared(counts=counts)))["counts"]) == 20
+
+
+def test_a_long_text_is_clipped_in_every_place():
+    one, two = hostile("x" * 100_000)
+    # notices are the job's own words
+    one = replace(one, night=replace(one.night, notices=()))
+    assert drawn(shown_text(one)).count("x") < 50_000
+    assert drawn(compared_text(two)).count("x") < 10_000

@@ -1,0 +1,52 @@
+"""Which principal a name means: the whole name before a user name, a user name before a part."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from pipelines.errors import ConfigError
+from pipelines.show.naming import AmbiguousError, listed, meant
+
+NIGHT = date(2026, 9, 15)
+SRE = "iam-role:111122223333:SRE"
+RANKING = pa.table(
+    {
+        "principal": [SRE, f"{SRE}/maria", "eve", "user:unauthenticated", "a\u202eb"],
+        "usernames": [["sre-bot"], ["maria", "sre"], ["eve"], ["unauthenticated"], ["a\u202eb"]],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "principal"),
+    [
+        (SRE, SRE),
+        ("sre", f"{SRE}/maria"),
+        ("sre-b", SRE),
+        ("MARI", f"{SRE}/maria"),
+        ("unauthenticated", "user:unauthenticated"),
+        ("\u202e", "a\u202eb"),
+    ],
+)
+def test_a_name_means_the_principal_that_has_it_most_exactly(asked: str, principal: str) -> None:
+    assert meant(asked, [RANKING], [NIGHT]) == principal
+
+
+def test_a_principal_of_several_nights_is_one() -> None:
+    assert meant("maria", [RANKING, RANKING], [NIGHT, NIGHT]) == f"{SRE}/maria"
+
+
+def test_names_that_may_be_meant_are_listed_in_order_and_visibly() -> None:
+    with pytest.raises(AmbiguousError) as caught:
+        meant("a", [RANKING], [NIGHT])
+    assert list(listed(caught.value)) == ["a\\u202eb", SRE, f"{SRE}/maria", "user:unauthenticated"]
+    assert "4 principals of 2026-09-15" in str(caught.value)
+
+
+@pytest.mark.parametrize("asked", ["", "nobody"])
+def test_a_name_that_nobody_has_is_refused(asked: str) -> None:
+    with pytest.raises(ConfigError, match="no principal that was ranked on 2026-09-15"):
+        meant(asked, [RANKING], [NIGHT])
