@@ -26,6 +26,7 @@ _DAY_US = 86_400_000_000
 _GENERATED = "-[bcdfghjklmnpqrstvwxz2456789]{5}$"
 _TEAM = "CASE WHEN team = 0 THEN '' ELSE '-' || team END"
 _SHARED = "namespace IS NULL OR namespace IN ('kube-system', 'default')"
+_OF_ONE = "PARTITION BY nth, username ORDER BY md5(audit_id), audit_id, stage, content_hash"
 _TIME = f"make_timestamptz(epoch_us(TIMESTAMPTZ '{NIGHT.decode()}') + {{}})"
 _USERNAME = f"""CASE
   WHEN username LIKE 'system:serviceaccount:kube-system:%' THEN username
@@ -48,44 +49,60 @@ _CHANGED = {
 }
 
 
-def archived(archive: Archive, recorded: Archive, count: int, everybody: str | None = None) -> int:
+def archived(
+    archive: Archive, recorded: Archive, count: int, everybody: str | None = None, each: int | None = None
+) -> int:
     """Makes the night NIGHT of `archive` out of all nights of another; its events, `count` or up to half a night off.
 
     A night that stands there is taken for it.
 
     Args:
         everybody: the user name of all requests, which then stand in no order; None for those recorded.
+        each: so many events at most of a user, of the last recorded night alone, and every copy another team's: a
+            night of many who do little. None for all events of all nights.
     """
     night = date.fromisoformat(NIGHT.decode())
     with ExitStack() as stack:
         engine = stack.enter_context(duckdb.connect(config={"memory_limit": "4GB"}))
         engine.execute("SET TimeZone = 'UTC'")
-        commits = [recorded.newest(EVENTS, night) for night in recorded.nights(EVENTS)]
+        nights = recorded.nights(EVENTS) if each is None else recorded.nights(EVENTS)[-1:]
+        commits = [recorded.newest(EVENTS, one) for one in nights]
         parts = [stack.enter_context(recorded.files(commit)) for commit in commits]
-        nights = " UNION ALL ".join(f"SELECT *, {n} AS nth FROM {read_parts(p)}" for n, p in enumerate(parts))
+        rows = " UNION ALL ".join(f"SELECT *, {n} AS nth FROM {read_parts(p)}" for n, p in enumerate(parts))
         engine.execute(
             f"CREATE TABLE recorded AS SELECT *, epoch_us(stage_ts) % {_DAY_US} AS clock, "
-            f"epoch_us(stage_ts) - epoch_us(received_ts) AS lasted FROM ({nights})"
+            f"epoch_us(stage_ts) - epoch_us(received_ts) AS lasted FROM ({rows})"
+            + ("" if each is None else f" QUALIFY row_number() OVER ({_OF_ONE}) <= {each}")
         )
-        rows = sum(part.rows for commit in commits if commit for part in commit.parts)
-        slots = round(count * len(commits) / rows)
+        ((number,),) = engine.sql("SELECT count(*) FROM recorded").fetchall()
+        team = COPIES_OF_A_TEAM if each is None else 1
+        slots = round(count * len(commits) / number)
         engine.execute(
-            f"CREATE TABLE copies AS SELECT CAST(copy AS VARCHAR) AS copy, copy // {COPIES_OF_A_TEAM} AS team, slot, "
+            f"CREATE TABLE copies AS SELECT CAST(copy AS VARCHAR) AS copy, copy // {team} AS team, slot, "
             f"slot % {len(commits)} AS nth, {slots} AS slots "
             f"FROM (SELECT slot, slot // {len(commits)} AS copy FROM range({slots}) AS s(slot))"
         )
-        archive.append(EVENTS, night, partial(_added, engine, everybody))
+        archive.append(EVENTS, night, partial(_added, engine, everybody, small=each is not None))
     made = archive.newest(EVENTS, night)
     return made.counts.archived if made else 0
 
 
-def _added(engine: duckdb.DuckDBPyConnection, everybody: str | None, before: Commit | None) -> Addition | None:
+def _added(
+    engine: duckdb.DuckDBPyConnection, everybody: str | None, before: Commit | None, *, small: bool
+) -> Addition | None:
     if before is not None:
         return None
     count = engine.sql("SELECT count(*) FROM recorded JOIN copies USING (nth)").fetchall()[0][0]
-    return Addition(
-        _batches(engine, everybody), SCHEMA, (), Counts(read=count, archived=count, hours_seen=tuple(range(24)))
-    )
+    rows = _sorted(engine) if small else _batches(engine, everybody)
+    return Addition(rows, SCHEMA, (), Counts(read=count, archived=count, hours_seen=tuple(range(24))))
+
+
+def _sorted(engine: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
+    """The rows in the archive's order, sorted at once: a query for each of many users would take longer."""
+    columns = ", ".join(f"{_CHANGED[name]} AS {name}" if name in _CHANGED else name for name in NAMES)
+    yield from engine.sql(
+        f"SELECT * FROM (SELECT {columns} FROM recorded JOIN copies USING (nth)) ORDER BY {', '.join(ORDER)}"
+    ).to_arrow_reader(32_768)
 
 
 def _batches(engine: duckdb.DuckDBPyConnection, everybody: str | None) -> Iterator[pa.RecordBatch]:
