@@ -39,7 +39,7 @@ _NAME, _TEXT = 80, 200
 @click.option("--because", required=True, help="Why: words for whoever reads the report, such as a ticket.")
 @click.option("--feature", "named", multiple=True, help="Only this feature, NAME or NAME=MOST (default: all reasons).")
 @click.option(
-    "--until", help=f"Last night, YYYY-MM-DD, on which it holds (default: {asked.DAYS} after the marked one)."
+    "--until", help=f"Last night, YYYY-MM-DD, on which it holds (default: {asked.DAYS} nights after the marked one)."
 )
 @options(span=False, unasked="the last ranked one")
 def mark(**given: Any) -> None:
