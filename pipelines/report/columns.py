@@ -27,7 +27,6 @@ class Column:
     meaning: str
     cell: Callable[[RankedPrincipal], Cell]  # a value json can write; None where nothing is known
     figure: bool = False  # stands among the small figures of a card
-    brief: bool = False  # stands in the table of the later ranks
     deep: bool = False  # too deep for a cell of a sheet: stands in Parquet and json alone
 
 
@@ -121,7 +120,6 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "1 is the strangest; equal scores share a rank.",
         attrgetter("rank"),
-        brief=True,
     ),
     Column(
         "rank_lo",
@@ -143,7 +141,6 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "Who it is, under one name for all its sessions.",
         attrgetter("principal"),
-        brief=True,
     ),
     Column(
         "usernames",
@@ -158,7 +155,6 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "Person, workload, system account, control plane, node or unauthenticated.",
         attrgetter("type"),
-        brief=True,
     ),
     Column(
         "peer_group",
@@ -174,7 +170,6 @@ COLUMNS: tuple[Column, ...] = (
         "Its requests of the night, each counted once.",
         attrgetter("requests"),
         figure=True,
-        brief=True,
     ),
     Column(
         "score",
@@ -182,7 +177,6 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "CoDisp times norm; higher is stranger.",
         attrgetter("score"),
-        brief=True,
     ),
     Column(
         "codisp",
@@ -222,7 +216,6 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "The features that lifted the score most, with tonight's count and what was expected.",
         lambda row: [_reason(reason) for reason in row.reasons],
-        brief=True,
     ),
     Column(
         "counterfactual",
@@ -271,7 +264,7 @@ COLUMNS: tuple[Column, ...] = (
         "detail",
         "Detail",
         "",
-        "Of the first 100 ranks: requests by hour and outcome, what was new, the bindings used, up to 12 requests.",
+        "Of the first 100 ranks: requests by hour and outcome, what was new, the bindings used, up to 10 requests.",
         lambda row: _detail(row.detail),
         deep=True,
     ),
@@ -281,7 +274,6 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "What analysts marked, and what the job noted, about this principal.",
         lambda row: list(row.marks),
-        brief=True,
     ),
     Column(
         "first_seen",

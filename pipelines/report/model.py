@@ -1,6 +1,6 @@
 """What a report is made of: one night's ranking and what is known about its making.
 
-Imports nothing of ours but the limit of evidence and the details of a principal.
+Imports nothing of ours but the limit of evidence, the details of a principal and earlier nights.
 Checked at birth, so the writers never meet a NaN, a naive time or a 21st audit ID.
 Tested in tests/report/test_model.py.
 """
@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from features.evidence import MAX_AUDIT_IDS
 from pipelines.report.detail import Detail
+from pipelines.report.earlier import EarlierNight
 
 
 def _check_finite(record: object) -> None:
@@ -223,6 +224,7 @@ class Night:
     version: str
     expected: tuple[RankedPrincipal, ...] = ()
     marks: tuple[Marked, ...] = ()  # of one principal the one that counts last
+    before: tuple[EarlierNight, ...] = ()  # at most LOOK_BACK, ascending
 
     @property
     def principals(self) -> tuple[RankedPrincipal, ...]:

@@ -65,10 +65,35 @@ def rarity(surprise: float) -> str:
 
 def habit(reason: Reason) -> str:
     """What the principal's own usual nights held, and its peers': four of five of them."""
-    own = _span(reason.usual_low, reason.usual_high)
-    peers = _span(reason.peers_low, reason.peers_high)
+    own, peers = own_range(reason), peers_range(reason)
     said = "no usual night of its own" if own is None else f"usually {own} a night"
     return said if peers is None else f"{said}, its peers {peers}"
+
+
+def own_range(reason: Reason) -> str | None:
+    """What four of five of the principal's own usual nights held."""
+    return _span(reason.usual_low, reason.usual_high)
+
+
+def peers_range(reason: Reason) -> str | None:
+    """The same of its peers' nights."""
+    return _span(reason.peers_low, reason.peers_high)
+
+
+def in_short(reason: Reason) -> str:
+    """`Secrets read with success: 41 requests; usually 0 to 2`."""
+    own = own_range(reason)
+    usual = "no usual night of its own" if own is None else f"usually {own}"
+    return f"{reason.meaning.rstrip('. ')}: {counted(reason.value, reason.unit)}; {usual}"
+
+
+def outcome(code: int | None) -> str:
+    """`200`, `403 refused`, `500 failed`; a request may be logged without a code."""
+    if code is None:
+        return "no code"
+    if code < 400:
+        return str(code)
+    return f"{code} {'refused' if code in (401, 403) else 'failed'}"
 
 
 def _span(low: float | None, high: float | None) -> str | None:

@@ -13,7 +13,7 @@ from features.detail import details
 DETAILED = 100
 """Ranks whose details are kept; it takes one pass over the night's requests, however many they are."""
 
-MOST_REQUESTS = 12
+MOST_REQUESTS = 10
 """Requests shown of one principal."""
 
 

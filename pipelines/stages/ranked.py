@@ -1,4 +1,4 @@
-"""A ranked night as it stands, and the counts it was ranked by."""
+"""A ranked night as it stands, the counts it was ranked by, and the ranked nights before it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.decoded import Derived
 from pipelines.errors import OrderError
+from pipelines.report.earlier import LOOK_BACK, EarlierNight
 from pipelines.stages.features import events_of, typed
 
 
@@ -50,3 +51,19 @@ def counts_as_ranked(
     of = pa.array(sorted(principals), pa.string())
     rows = days.table.filter(pc.is_in(days.table["principal"], of))
     return {row["principal"]: row for row in rows.to_pylist()}
+
+
+def ranked_before(archive: Archive, night: date) -> tuple[EarlierNight, ...]:
+    """The nights that a report looks back on, as they are ranked now, ascending.
+
+    Raises:
+        DataError: a ranking is damaged.
+    """
+    known = [day for day in archive.nights(RANKING) if 0 < (night - day).days <= LOOK_BACK]
+    found = ((day, archive.derived(RANKING, day)) for day in known)
+    return tuple(_earlier(day, ranking) for day, ranking in found if ranking is not None)
+
+
+def _earlier(night: date, ranking: Derived) -> EarlierNight:
+    columns = ranking.table.select(["principal", "peer_group", "rank", "score"]).to_pydict()
+    return EarlierNight.of(night, ranking.meta["generation"], zip(*columns.values(), strict=True))

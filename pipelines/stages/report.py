@@ -1,9 +1,11 @@
-"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names, made of ranking and marks."""
+"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names.
+
+Made of rankings and marks alone: its own ranking and, for who stood where, those of the nights before."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -33,7 +35,7 @@ from pipelines.report.model import (
 from pipelines.report.ranking_json import ranking_json
 from pipelines.report.table_csv import ranking_csv
 from pipelines.stages.features import typed
-from pipelines.stages.ranked import counts_as_ranked, ranking_of
+from pipelines.stages.ranked import counts_as_ranked, ranked_before, ranking_of
 
 REPORTS = "reports"
 BACKTEST = "backtest.json"
@@ -50,7 +52,7 @@ class Published:
 
 
 def report(archive: Archive, night: date) -> Published:
-    """Write the night's three reports; the same ranking and marks give the same bytes.
+    """Write the night's three reports; the same rankings and marks give the same bytes.
 
     Raises:
         OrderError: no event of the night is archived, or it was not ranked yet, or by a version this one cannot read.
@@ -65,7 +67,7 @@ def report(archive: Archive, night: date) -> Published:
             f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
             f"run {typed('score', archive, night)}"
         ) from error
-    said = marked(archive, ranking, said)
+    said = replace(marked(archive, ranking, said), before=ranked_before(archive, night))
     to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),
