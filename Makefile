@@ -6,7 +6,7 @@ S3_SERVERS ?= moto swift rgw
 SPARK := build/real-spark/packages
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 test-spark sweep lint kernel docs sql lock golden clean
+.PHONY: help setup demo test test-s3 test-spark sweep lint kernel docs sql lock golden clean test-browser
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -28,6 +28,10 @@ demo: $(READY) ## rank the sample's last night; no AWS, no configuration
 
 test: lint ## lint, then every test
 	$(BIN)/python -m pytest -q -n auto
+
+test-browser: $(READY) ## the report in a real Chromium, half a minute; installed by apt where there is none, as root
+	@PYTHONPATH=tests $(BIN)/python -m browser.install
+	TEST_BROWSER=1 $(BIN)/python -m pytest -q tests/browser
 
 test-s3: $(READY) ## the archive on real S3 servers, installed below build/; S3_SERVERS="moto swift" leaves Ceph out
 	@PYTHONPATH=tests $(BIN)/python -m real_s3.install $(S3_SERVERS)

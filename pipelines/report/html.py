@@ -45,14 +45,14 @@ def report_html(night: Night, backtest: BackTest | None = None) -> str:
     """The whole page; the same night and back-test give the same text."""
     strips = Strips(night)
     everybody = shown(night, strips)
-    part = _environment().get_template("principal.html.jinja").make_module({"night": night})
+    part = environment().get_template("principal.html.jinja").make_module({"night": night})
     rows = _within(_FOR_ROWS, ((one, part.row(one)) for one in everybody[: len(night.ranked)]))  # type: ignore[attr-defined]
     expected = _within(_FOR_EXPECTED, ((one, part.row(one)) for one in everybody[len(night.ranked) :]))  # type: ignore[attr-defined]
-    style, script = _resource("report.css"), _resource("report.js")
+    style, script = resource("report.css"), resource("report.js")
 
     def page(sections: Sequence[Markup]) -> str:
         return (
-            _environment()
+            environment()
             .get_template("report.html.jinja")
             .render(
                 night=night,
@@ -92,25 +92,25 @@ def _within(budget: int, parts: Iterable[tuple[Shown, Markup]]) -> list[tuple[Sh
     return kept
 
 
-def content_security_policy(style: str, script: str) -> str:
+def content_security_policy(style: str, script: str | None = None) -> str:
     """A policy under which nothing but this very style and script has an effect, and nothing is loaded."""
-    return (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; base-uri 'none'; "
-        "form-action 'none'"
-    )
+    scripts = "" if script is None else f"script-src '{_digest(script)}'; "
+    return f"default-src 'none'; {scripts}style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"
 
 
 def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """A style or a script, as it stands beside this module."""
     return resources.files("pipelines.report").joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates whose every printed value is visible text, escaped."""
+    made = Environment(
         loader=PackageLoader("pipelines.report", "."),
         autoescape=True,
         undefined=StrictUndefined,
@@ -119,7 +119,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
+    made.filters.update(
         cell=cell_said,
         clip=clip,
         clock=clock,
@@ -133,7 +133,7 @@ def _environment() -> Environment:
         percent=percent,
         visible=visible,
     )
-    environment.globals.update(
+    made.globals.update(
         name_width=_NAME,
         id_width=_SHORT_NAME,
         note_width=_NOTE,
@@ -142,7 +142,7 @@ def _environment() -> Environment:
         hours_size=HOURS,
         first_ranks=FIRST,
     )
-    return environment
+    return made
 
 
 def _name(text: str, width: int) -> Markup:

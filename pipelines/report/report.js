@@ -40,15 +40,16 @@
     }
   }
 
+  let by = 0, down = false;
   const show = () => {
-    const words = find.value.toLowerCase(), asked = words || type.value;
+    const words = find.value.toLowerCase(), folds = fold?.checked && !words && !type.value;
     let seen = 0;
     for (const body of bodies) {
       const fits = (!type.value || body.dataset.type === type.value) && body.rows[0].textContent.toLowerCase().includes(words);
-      const behind = fold?.checked && body.dataset.behind;
-      body.hidden = !fits || (behind && !asked && !unfolded.has(behind));
+      body.hidden = !fits || (folds && body.dataset.behind && !unfolded.has(body.dataset.behind));
       seen += !body.hidden;
     }
+    arrange(folds);
     found.textContent = seen === bodies.length ? `${seen} shown` : `${seen} of ${bodies.length} shown`;
   };
   for (const input of [find, type, fold]) input?.addEventListener("input", show);
@@ -59,23 +60,25 @@
     if (cell.matches(".first")) return /^\d\d:/.test(text) ? `~${text}` : text;
     return cell.matches(".rank, .score, .requests") ? parseFloat(text.replace(/,/g, "")) : text;
   };
-  const arrange = (at, down) => {
-    const keys = new Map(bodies.map((body) => [body, value(body, at)]));
+  const arrange = (folds) => {
+    const keys = new Map(bodies.map((body) => [body, value(body, by)]));
     const order = (a, b) => {
       const [x, y] = [keys.get(a), keys.get(b)];
       return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1) || bodies.indexOf(a) - bodies.indexOf(b);
     };
     const place = (body) => {
       table.append(body);
-      bodies.filter((other) => other.dataset.behind === body.id).sort(order).forEach(place);
+      if (folds && body.dataset.folds) bodies.filter((other) => other.dataset.behind === body.id).sort(order).forEach(place);
     };
-    bodies.filter((body) => !body.dataset.behind).sort(order).forEach(place);
+    bodies.filter((body) => !folds || !body.dataset.behind).sort(order).forEach(place);
   };
   const sort = (head, at) => {
-    const was = head.getAttribute("aria-sort"), down = was ? was === "ascending" : head.matches(".score, .requests");
+    const was = head.getAttribute("aria-sort");
+    by = at;
+    down = was ? was === "ascending" : head.matches(".score, .requests");
     for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    arrange(at, down);
+    show();
   };
   [...table.tHead.rows[0].cells].forEach((head, at) => {
     if (head.matches(".why, .strip")) return;
@@ -94,7 +97,6 @@
     if (body) open(body, true);
   };
   addEventListener("hashchange", follow);
-  arrange(0, false);
   show();
   follow();
 })();

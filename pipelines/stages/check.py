@@ -26,6 +26,7 @@ from pipelines.stages.check_marks import marks
 from pipelines.stages.check_quarantine import Counted, check_files, counted
 from pipelines.stages.check_tables import Claim, Night, judge, judge_reports, reports, tables
 from pipelines.stages.findings import Checked, Tally
+from pipelines.stages.listing import INDEX
 from pipelines.stages.reading import Progress
 from pipelines.stages.report import REPORTS
 from pipelines.store import LocalStore, ObjectStore
@@ -36,7 +37,7 @@ _OBJECTS: Mapping[str, str] = {
     QUARANTINE: _APPENDED,
     **{table: rf"{table}\.parquet" for table in (ITEMS, PRINCIPAL_DAYS, RANKING)},
     MARKS: MARK_FILE,
-    REPORTS: r"ranking\.csv|ranking\.json|report\.html|backtest\.json",
+    REPORTS: r"ranking\.csv|ranking\.json|report\.html|summary\.json|backtest\.json",
 }
 """What a night's folder of each table may hold."""
 
@@ -127,7 +128,7 @@ def _sorted_out(
         ):
             if scope.holds(cluster, night):
                 placed.setdefault((cluster, night), defaultdict(list))[place["table"]].append(place["name"])
-        elif key != PROBE:
+        elif key not in (PROBE, INDEX):
             _foreign(key, scope, tally)
     return placed, records, filed
 

@@ -1,4 +1,4 @@
-"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names.
+"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names, and the list of all.
 
 Made of rankings and marks alone: its own ranking and, for who stood where, those of the nights before."""
 
@@ -33,8 +33,10 @@ from pipelines.report.model import (
     Together,
 )
 from pipelines.report.ranking_json import ranking_json
+from pipelines.report.summary import Summary
 from pipelines.report.table_csv import ranking_csv
 from pipelines.stages.features import typed
+from pipelines.stages.listing import list_reports
 from pipelines.stages.ranked import counts_as_ranked, ranked_before, ranking_of
 
 REPORTS = "reports"
@@ -52,7 +54,7 @@ class Published:
 
 
 def report(archive: Archive, night: date) -> Published:
-    """Write the night's three reports; the same rankings and marks give the same bytes.
+    """Write the night's reports, and the list of all; the same rankings and marks give the same bytes.
 
     Raises:
         OrderError: no event of the night is archived, or it was not ranked yet, or by a version this one cannot read.
@@ -71,11 +73,13 @@ def report(archive: Archive, night: date) -> Published:
     to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),
+        "summary.json": Summary.of(said).to_json(),
         "report.html": report_html(said, _backtest(archive, f"{to}/{BACKTEST}")),
         # the last, for its generation tells whether the report is whole
         _LAST: ranking_json(said),
     }
     files = {name: archive.publish(f"{to}/{name}", body.encode()) for name, body in bodies.items()}
+    list_reports(archive.store)
     return Published(said, f"{to}/report.html", files)
 
 

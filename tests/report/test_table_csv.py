@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook
 from report_builders import HOSTILE, bare, evidence, night, night_of, ranked, reason
 
 from pipelines.report.columns import SHEET, utc
@@ -97,6 +98,17 @@ def test_pandas_reads_numbers_as_numbers_and_nothing_as_missing():
     for name in ("rank_lo", "rank_hi", "aws_score", "one_in", "first_seen"):
         assert list(frame[name].isna()) == [False, False, True], name
     assert frame["score"][0] == 120.5
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_spreadsheet_library_takes_no_cell_for_a_formula(text):
+    """openpyxl knows a formula by its equals sign; the other signs are the rule of assert_harmless."""
+    sheet = Workbook().active
+    for line in csv.reader(io.StringIO(ranking_csv(night_of(text, 2)), newline="")):
+        sheet.append(line)
+    assert {cell.data_type for row in sheet for cell in row} <= {"n", "s"}
+    sheet.append(["=1"])
+    assert sheet.cell(sheet.max_row, 1).data_type == "f"
 
 
 def test_a_night_with_nobody_is_its_header():
