@@ -29,6 +29,7 @@ from pipelines.nightly import (
 )
 from pipelines.options import options
 from pipelines.progress import complain
+from pipelines.report.markdown import night_md
 from pipelines.report.sentences import counted, coverage_line, notices, run_line
 from pipelines.report.terminal import backtest_tables, ranking_table, remarks
 from pipelines.report.text import shown_name
@@ -160,19 +161,29 @@ def _score(job: Job) -> None:
 
 @cli.command()
 @options()
+@click.option(
+    "--format",
+    type=click.Choice(["path", "md"]),
+    default="path",
+    show_default=True,
+    help="Of stdout: where the report is, or the first ten ranks as a message.",
+)
 def report(**given: Any) -> None:
     """Write the report of a ranked night.
 
     \b
     Example: auditforest report --cluster prod-usw2 --archive build/demo --date 2026-09-15
     """
-    each("report", given, _report)
+    each("report", given, lambda job: _report(job, given["format"]))
 
 
-def _report(job: Job) -> None:
+def _report(job: Job, format_: str) -> None:
     for night in job.run.nights:
         made = run_report(job.archive, night, job.run, job.progress)
-        job.say(f"{night}  {job.archive.store.url}/{made.html}")
+        if format_ == "md":
+            job.say(*night_md(made.night).splitlines())
+        else:
+            job.say(f"{night}  {job.archive.store.url}/{made.html}")
 
 
 @cli.command()

@@ -18,9 +18,9 @@ from markupsafe import Markup, escape
 
 from pipelines.report.backtest import LIMITS, BackTest, headline, percent
 from pipelines.report.columns import COLUMNS
-from pipelines.report.pictures import HOURS, Strips
 from pipelines.report.model import Night
 from pipelines.report.news import news
+from pipelines.report.pictures import HOURS, Strips
 from pipelines.report.principal import Shown, cell_said, clock, day_said, shown
 from pipelines.report.sentences import FIRST, NOTHING, SCORE, counted, coverage_line, figure, notices, outcome
 from pipelines.report.text import clip, shown_name, visible

@@ -12,11 +12,11 @@ from datetime import date, datetime
 from features.items import KINDS
 from pipelines.report.columns import Cell, Column
 from pipelines.report.detail import Detail, NewItem
-from pipelines.report.pictures import Strip, Strips, day
 from pipelines.report.folding import Place, places
 from pipelines.report.groups import cause
 from pipelines.report.model import Evidence, Night, RankedPrincipal, Reason
 from pipelines.report.opinions import disagreement
+from pipelines.report.pictures import Strip, Strips, day
 from pipelines.report.queries import plain, queries
 from pipelines.report.sentences import (
     NOTHING,

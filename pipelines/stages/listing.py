@@ -14,9 +14,7 @@ from pipelines.report.summary import Summary
 from pipelines.store import ObjectStore
 
 INDEX = "reports/index.html"
-_REPORT = re.compile(
-    rf"reports/cluster=({CLUSTER_PATTERN.strip('^$')})/date=([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/report\.html"
-)
+_REPORT = re.compile(r"reports/cluster=([^/]+)/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/report\.html")
 _ROUNDS = 5
 
 
@@ -38,7 +36,8 @@ def list_reports(store: ObjectStore) -> None:
 def _clusters(store: ObjectStore) -> list[ListedCluster]:
     nights: dict[str, list[date]] = defaultdict(list)
     for key in store.list("reports/"):
-        if found := _REPORT.fullmatch(key):
+        found = _REPORT.fullmatch(key)
+        if found and re.fullmatch(CLUSTER_PATTERN, found[1]):
             nights[found[1]].append(date.fromisoformat(found[2]))
     return [ListedCluster(name, _nights(store, name, nights[name])) for name in sorted(nights)]
 

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from report_builders import night, ranked
 
 from pipelines.report.detail import Hour
-from pipelines.report.pictures import HOURS, STRIP, Strips, day
 from pipelines.report.earlier import EarlierNight
+from pipelines.report.pictures import HOURS, STRIP, Strips, day
 
 
 def _night(back, score):

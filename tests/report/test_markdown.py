@@ -1,0 +1,52 @@
+"""The short text fits a message, and nothing in it becomes a link, a mention or markup."""
+
+import re
+
+import pytest
+from report_builders import HOSTILE, bare, coverage, night, night_of, ranked
+
+from pipelines.report.markdown import MOST, night_md
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_it_is_short_and_every_line_is_ours_whatever_the_log_holds(text):
+    made = night_md(night_of(text))
+    assert len(made) < MOST
+    calm = night_md(night_of("calm"))
+    assert [line[:2] for line in made.splitlines()][1:] == [line[:2] for line in calm.splitlines()][1:]
+    assert not re.search("[<>|*~&]", made.replace("**", ""))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", made)
+    assert all(line.count("`") == 2 for line in made.splitlines() if re.match(r"\d+\. ", line))
+
+
+@pytest.mark.parametrize("name", ["@channel", "https://evil.example/", "`x`", "<!here>", "[a](https://evil.example)"])
+def test_a_name_stands_in_one_code_span(name):
+    (line,) = (one for one in night_md(night(ranked(principal=name))).splitlines() if one.startswith("1. "))
+    assert re.fullmatch(r"1\. `[^`]+` 120 .*", line)
+    assert not re.search("@|evil|here|x", re.sub("`[^`]*`", "", line).partition(":")[0])
+
+
+def test_it_says_what_to_know_first_then_ten_ranks_then_how_many_more():
+    lines = night_md(night(*(ranked(rank) for rank in range(1, 13)), notices=("One.", "Two.", "Three.", "Four.")))
+    assert lines.splitlines()[:8] == [
+        "**prod-usw2, night of 2026-11-22**: 12 principals ranked",
+        "",
+        "- One.",
+        "- Two.",
+        "- Three.",
+        "- and 1 more notice in the report",
+        "",
+        "1. `role/dev-eve` 120 (new tonight): Secrets read, listed or watched with success: 41 requests; usually 0",
+    ]
+    assert lines.splitlines()[17:] == ["", "and 2 more principals in the report", "", *lines.splitlines()[-1:]]
+    assert lines.splitlines()[-1].startswith("1,000 lines read = 900 archived")
+
+
+def test_a_night_of_nobody_and_a_principal_without_a_reason_are_told():
+    assert "0 principals ranked" in night_md(night(ranked=()))
+    assert "1. `role/dev-eve` 120: no single feature stands out" in night_md(night(bare()))
+
+
+def test_a_source_that_is_blind_for_everything_is_still_short():
+    blind = tuple(f"a_feature_with_a_long_name_{nth}" for nth in range(100))
+    assert len(night_md(night(*(ranked(rank) for rank in range(1, 13)), coverage=coverage(blind=blind)))) < MOST
