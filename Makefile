@@ -6,7 +6,7 @@ S3_SERVERS ?= moto swift rgw
 SPARK := build/real-spark/packages
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-s3 test-spark sweep lint kernel docs sql lock golden clean test-browser
+.PHONY: help setup demo test test-browser test-s3 test-spark sweep lint kernel docs sql lock golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
