@@ -18,6 +18,7 @@ from e2e.world import CLUSTER
 from s3_server import AWS_ENVIRONMENT
 
 from pipelines.cli import main
+from pipelines.stages.listing import INDEX
 
 FEW_TREES = ("--trees", "10")
 
@@ -75,9 +76,9 @@ def nightly(source: Path, archive: Path | str, *nights: date, trees: int = 10, *
 
 
 def everything(root: Path, *, apart_from: str = "runs/") -> dict[str, bytes]:
-    """Every object of a local archive, the records of its runs apart."""
+    """Every object of a local archive but the records of its runs and the list of its reports, which tell of all."""
     found = {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
-    return {name: body for name, body in found.items() if not name.startswith(apart_from)}
+    return {name: body for name, body in found.items() if not name.startswith((apart_from, INDEX))}
 
 
 def records(root: Path) -> list[dict[str, Any]]:

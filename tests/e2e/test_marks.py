@@ -55,7 +55,8 @@ def test_who_is_expected_stands_apart_and_nothing_else_of_the_archive_changes(ar
     changed = {key for key in after if before.get(key) != after[key]}
     (marked,) = (key for key in changed if key.startswith("marks/"))
     assert changed == {marked} | {
-        f"reports/cluster={CLUSTER}/date={LAST}/{name}" for name in ("ranking.csv", "ranking.json", "report.html")
+        f"reports/cluster={CLUSTER}/date={LAST}/{name}"
+        for name in ("ranking.csv", "ranking.json", "report.html", "summary.json")
     }
     page = object_of(archive, "reports", LAST, "report.html").read_text()
     assert '<h2 id="expected">Expected</h2>' in page

@@ -326,7 +326,7 @@ def table_of(table: str, night: Any) -> str:
     return f"{folder(table, CLUSTER, night)}/{table}.parquet"
 
 
-REPORT = ("ranking.csv", "ranking.json", "report.html")
+REPORT = ("ranking.csv", "ranking.json", "report.html", "summary.json")
 
 
 def report_of(name: str) -> str:
