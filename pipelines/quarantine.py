@@ -44,7 +44,9 @@ def root(cluster: str) -> str:
 
 
 def home(source: str) -> str:
-    """Name of a source object's home; whoever names the object finds no second name for it."""
+    """Name of a source object's home, by the object's name: a key in its bucket, a path below the folder asked for.
+
+    A file has the name by which a run reached it: alone its own, in a folder its path from there."""
     return f"object={sha256(source.encode()).hexdigest()[:32]}"
 
 
