@@ -79,6 +79,8 @@ def found(built, connection):
 @pytest.mark.parametrize("kind", ATTACKS, ids=lambda kind: kind.name)
 def test_an_attack_that_used_to_hide_has_no_innocent_above(kind, found):
     assert [standing.above for standing in found[kind.name]] == [0] * PER_KIND
+    # nobody would stand above, either, where all scores are alike
+    assert all(standing.rank <= PER_KIND + 1 and standing.score > 10 for standing in found[kind.name])
 
 
 def test_of_what_a_controller_carries_out_the_author_stands_first(found):
