@@ -16,6 +16,8 @@ from builders import event
 from e2e.job import Ended, auditforest, nightly, object_of, ranking_of, records
 from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, written
 
+from pipelines.caps import NAME, capped_text
+
 FILLED = (
     "rank", "rank_lo", "rank_hi", "principal", "usernames", "type", "peer_group", "requests", "score", "codisp", "norm",
     "aws_score", "one_in", "reasons", "strange_nights", "places", "evidence", "detail", "first_seen", "history_nights",
@@ -139,7 +141,7 @@ def test_a_night_of_hostile_names_is_ranked(hostile: tuple[Path, Ended]) -> None
     assert counts["read"] == counts["archived"] + counts["quarantined"] + counts["duplicate"]
     assert counts["quarantined"] == 4, "half a surrogate pair is no text"
     ranked = {row["principal"] for row in ranking_of(archive, NIGHT)["ranking"]}
-    assert {what for what, text in HOSTILE.items() if text not in ranked} == {"surrogate"}
+    assert {what for what, text in HOSTILE.items() if capped_text(text, NAME) not in ranked} == {"surrogate"}
     assert "user:unauthenticated" in ranked
 
 
@@ -208,5 +210,7 @@ def test_the_json_holds_names_exactly(hostile: tuple[Path, Ended]) -> None:
     body = object_of(hostile[0], "reports", NIGHT, "ranking.json").read_bytes()
     assert body.isascii()
     document: dict[str, Any] = json.loads(body)
-    long = [row for row in document["ranking"] if row["principal"] == HOSTILE["long"]]
-    assert [row["usernames"] for row in long] == [[HOSTILE["long"]]]
+    kept = capped_text(HOSTILE["long"], NAME)
+    assert [row["usernames"] for row in document["ranking"] if row["principal"] == kept] == [[kept]]
+    names = {row["principal"] for row in document["ranking"]}
+    assert {what for what, text in HOSTILE.items() if text not in names} == {"surrogate", "long"}
