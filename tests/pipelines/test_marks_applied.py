@@ -91,6 +91,13 @@ def test_several_scopes_are_watched_together():
     assert len(shown(gets, lists, value=42).ranked[0].marks) == 5
 
 
+@pytest.mark.parametrize(("value", "apart"), [(60, True), (61, False)])
+def test_of_a_feature_the_latest_range_holds_so_that_a_wider_one_widens(value, apart):
+    wider = mark(minute=1, features=(Range("secret_reads", 60, named=True),))
+    assert names(shown(mark(), wider, value=value, on=NEXT).expected) == ([EVE] if apart else [])
+    assert names(shown(replace(wider, made_at=MADE), mark(minute=1), value=42).expected) == []
+
+
 def test_what_cannot_be_seen_or_is_counted_no_more_proves_nothing():
     said = shown(mark(), value=None).ranked[0].marks[0]
     assert said == "re-opened because secret_reads cannot be seen this night, marked 0 to 41"
@@ -110,18 +117,31 @@ def test_who_had_no_reason_when_it_was_marked_has_none_to_stay_apart_for():
     assert names(shown(mark(features=()), reasons=()).expected) == [EVE]
 
 
-def test_a_mark_that_ended_is_told_once_more():
+def test_a_mark_that_ended_is_told_when_it_does():
     made = shown(mark(), on=LATER)
     assert made.ranked[0].marks[0] == "re-opened because its mark as expected ended with 2026-12-02"
 
 
-def test_a_contradiction_is_told_with_who_said_what():
-    said = notices(shown(mark(), mark(CONFIRMED, 1, os_user="bob")))[0]
-    first, second = "expected for 2026-11-22 by ann at 2026-11-23 09:00:00 UTC", "confirmed for 2026-11-22 by bob at "
-    assert said.startswith(
-        f"Marks of {EVE} contradict each other: {first}, {second}2026-11-23 09:01:00 UTC. The latest"
+def test_a_contradiction_is_told_with_what_was_said_and_what_settles_it():
+    first, second = mark(), mark(CONFIRMED, 1, features=named("gets", "deletes"))
+    said = notices(shown(first, second))[0]
+    one, other = (written(made)[0].id for made in (first, second))
+    assert said == (
+        f"Marks of {EVE} contradict each other: expected for 2026-11-22 (mark {one}, made 2026-11-23 09:00:00 UTC), "
+        f"confirmed for 2026-11-22 (mark {other}, made 2026-11-23 09:01:00 UTC). The latest counts: confirmed. "
+        "'auditforest marks --all' tells who made them. To settle it, take back what is wrong, by 'auditforest mark "
+        "PRINCIPAL --as none' with --date 2026-11-22, or with --date 2026-11-22 --feature deletes --feature gets, "
+        "then mark again."
     )
-    assert "The latest counts: confirmed." in said
+    assert "with --date 2026-11-22, then mark" in notices(shown(first, mark(CONFIRMED, 1)))[0]
+
+
+def test_who_wrote_a_mark_is_told_by_the_mark_alone_and_never_by_a_report():
+    secret = {"os_user": "ann.of.the.payroll", "aws_identity": "access key AKIAEXAMPLE"}
+    made = shown(mark(**secret), mark(CONFIRMED, 1, **secret))
+    published = ranking_json(made) + ranking_csv(made) + report_html(made)
+    assert made.notices
+    assert not [told for told in secret.values() if told in published]
 
 
 def test_json_holds_the_section_and_the_marks():

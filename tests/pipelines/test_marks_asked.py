@@ -22,10 +22,16 @@ def test_a_mark_needs_words_that_are_text_and_not_too_many():
 
 
 def test_a_mark_ends_on_its_own_night_at_the_earliest_and_after_ninety_unasked():
-    assert asked.until(NIGHT, NIGHT) == NIGHT
-    assert asked.until(None, NIGHT) - NIGHT == timedelta(days=90)
+    assert asked.until(EXPECTED, NIGHT, NIGHT) == NIGHT
+    assert asked.until(EXPECTED, None, NIGHT) - NIGHT == timedelta(days=90)
     with pytest.raises(ConfigError, match="is before the marked night"):
-        asked.until(NIGHT - timedelta(days=1), NIGHT)
+        asked.until(EXPECTED, NIGHT - timedelta(days=1), NIGHT)
+
+
+def test_to_take_back_has_no_end():
+    assert asked.until(NONE, None, NIGHT) == NIGHT
+    with pytest.raises(ConfigError, match=r"--until 2026-11-22: a mark as none has no end; .* without"):
+        asked.until(NONE, NIGHT, NIGHT)
 
 
 REASONS = [{"feature": "secret_reads", "value": 41}, {"feature": "deletes", "value": 3}]
@@ -70,13 +76,17 @@ def test_a_mark_is_of_one_cluster():
             asked.sole(clusters)
 
 
-def test_the_writer_is_known_by_role_or_profile_or_key_and_never_by_a_secret():
-    everything = {
-        "AWS_ROLE_ARN": "arn",
-        "AWS_PROFILE": "audit",
+def test_the_writer_is_known_as_boto3_finds_the_identity_and_never_by_a_secret():
+    found = {
         "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_ROLE_ARN": "arn",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/token",
+        "AWS_DEFAULT_PROFILE": "first",
+        "AWS_PROFILE": "audit",
         "AWS_SECRET_ACCESS_KEY": "s",
     }
-    assert aws_identity(everything) == "role arn"
-    assert aws_identity({"AWS_PROFILE": "", "AWS_ACCESS_KEY_ID": "AKIA"}) == "access key AKIA"
-    assert aws_identity({"AWS_SECRET_ACCESS_KEY": "s"}) is None
+    assert aws_identity(found) == "access key AKIA"
+    assert aws_identity(found | {"AWS_ACCESS_KEY_ID": ""}) == "profile first or role arn"
+    assert aws_identity({"AWS_ROLE_ARN": "arn", "AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}) == "role arn"
+    assert aws_identity({"AWS_ROLE_ARN": "arn", "AWS_PROFILE": "audit"}) == "profile audit"
+    assert aws_identity({"AWS_ROLE_ARN": "arn", "AWS_SECRET_ACCESS_KEY": "s"}) is None
