@@ -23,6 +23,8 @@ from builders import event, line, lines
 from e2e.job import Ended, auditforest, everything, records
 from e2e.world import CLUSTER, NIGHTS, PUBLIC, ordinary
 
+from pipelines.stages.listing import INDEX
+
 BEFORE, NIGHT = NIGHTS[:2]
 RACED = ("other writers committed first", "other runs changed its events or its history")
 """What a run says that another one overtook; to run it again is enough."""
@@ -85,7 +87,7 @@ class Place:
 
     def objects(self) -> dict[str, bytes]:
         """Every object but the records of runs and what a run tries an emulator with."""
-        return {n: b for n, b in self._read().items() if not n.startswith(("runs/", "_probe"))}
+        return {n: b for n, b in self._read().items() if not n.startswith(("runs/", "_probe", INDEX))}
 
     def commits(self, night: date) -> list[dict[str, Any]]:
         """Commits of a night's events, the first first."""

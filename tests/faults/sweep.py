@@ -44,9 +44,9 @@ def kind(call: Call) -> str:
             return f"{method.lower()} {name}"
     if path.startswith("/clusters/"):
         return "DescribeCluster"
-    for table in ("quarantine", "marks"):
+    for table, name in (("quarantine", "quarantine"), ("marks", "marks"), ("ranking", "nights"), ("reports", "nights")):
         if "list-type=2" in path and table in path:
-            return f"list {table}"
+            return f"list {name}"
     return "list source" if "list-type=2" in path else f"{method.lower()} source"
 
 

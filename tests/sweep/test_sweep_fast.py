@@ -37,6 +37,7 @@ KINDS = {
     "get quarantine",
     "get report",
     "list marks",
+    "list nights",
     "list quarantine",
     "put commit",
     "put derived",
