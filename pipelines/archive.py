@@ -142,7 +142,7 @@ class Archive:
             yield paths
 
     def fetch(self, commit: Commit, part: Part, path: Path) -> None:
-        """Put a verified copy of a part into a new file.
+        """Put a verified copy of a part into a new file; a call that raises leaves none.
 
         Raises:
             DataError: the part is missing or its bytes are not those committed.
@@ -151,6 +151,8 @@ class Archive:
         digest = self.store.download(where, path)
         if digest != part.sha256:
             found = "missing" if digest is None else f"{path.stat().st_size} bytes with another checksum"
+            # who asks again must not take it for verified
+            path.unlink(missing_ok=True)
             raise self._not_as_committed(commit, part, found)
 
     def in_place(self, commit: Commit, part: Part, root: Path) -> Path:

@@ -191,6 +191,18 @@ def test_a_flipped_byte_in_a_part_is_seen(archive: Archive) -> None:
     )
 
 
+def test_a_copy_that_was_not_verified_is_left_nowhere(archive: Archive, tmp_path: Path) -> None:
+    commit, _ = append(archive, "a")
+    assert commit is not None
+    where = f"{WHERE}/{commit.parts[0].file}"
+    archive.store.put(where, flip(archive.store.get(where) or b""))
+    copy = tmp_path / "copy"
+    for _ in range(2):
+        with pytest.raises(DataError, match="another checksum"):
+            archive.fetch(commit, commit.parts[0], copy)
+        assert not copy.exists()
+
+
 def test_a_missing_part_is_seen(archive: Archive) -> None:
     commit, _ = append(archive, "a")
     assert commit is not None
