@@ -26,8 +26,8 @@ WORKLOADS = (
 
 
 def listed(names: Iterable[str]) -> str:
-    """SQL list of names that stand in this code."""
-    return ", ".join(f"'{name}'" for name in names)
+    """SQL list of texts, whoever wrote them."""
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in names)
 
 
 WORKLOAD = (

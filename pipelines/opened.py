@@ -14,6 +14,7 @@ from types import TracebackType
 import duckdb
 import pyarrow as pa
 
+from features import predicates
 from features.requests import REQUESTS
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.arguments import cluster_name, day
@@ -198,9 +199,8 @@ def made(archive: Archive, table: str, night: date) -> Derived:
 
 def _named(usernames: set[str]) -> str:
     """SQL over events: those of these user names."""
-    texts = ", ".join("'" + name.replace("'", "''") + "'" for name in sorted(usernames))
     nobody = "username IS NULL" if "" in usernames else "false"
-    return f"({nobody} OR username IN ({texts}))" if usernames else "false"
+    return f"({nobody} OR username IN ({predicates.listed(sorted(usernames))}))" if usernames else "false"
 
 
 def _asked(nights: date | str | Iterable[date | str]) -> list[date]:

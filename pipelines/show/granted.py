@@ -7,11 +7,11 @@ from typing import Any
 
 import duckdb
 
+from features.predicates import DENIED
 from pipelines.report.shown import Grant, Used
 
-_REFUSED = "coalesce(code IN (401, 403), false)"
 # a source without annotations does not tell the decision: then success does
-_ALLOWED = f"coalesce(decision = 'allow', code < 400, false) AND NOT {_REFUSED}"
+_ALLOWED = f"coalesce(decision = 'allow', code < 400, false) AND NOT {DENIED}"
 """SQL over a request. One that found nothing (404) or came too late (409) took the permission all the same."""
 
 _PERMISSION = """
