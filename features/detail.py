@@ -5,6 +5,7 @@ Nothing here is counted by a feature. Needs a prepared night. tests/features/tes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -66,32 +67,37 @@ _TEXTS = {
     "address": "address",
     "agent": "user_agent",
 }
+_KEY = {"principal": pa.string(), "audit_id": pa.string(), "ts": pa.timestamp("us", "UTC")}
 _REQUESTS = f"""
-SELECT principal, list({{'audit_id': audit_id, 'ts': ts, 'verb': verb, 'code': code,
+SELECT principal, list({{'audit_id': audit_id, 'ts': ts, 'verb': verb, 'code': code, 'alike': alike,
   {", ".join(f"'{name}': left({column}, {LONGEST})" for name, column in _TEXTS.items())}}}
   ORDER BY ts, audit_id) AS found
 FROM (
-  SELECT r.*, row_number() OVER (PARTITION BY principal, audit_id ORDER BY ts, verb, request_uri) AS nth
-  FROM requests AS r SEMI JOIN wanted_requests USING (principal, audit_id))
+  SELECT r.*, row_number() OVER (PARTITION BY principal, audit_id, ts ORDER BY verb, request_uri) AS nth
+  FROM requests AS r SEMI JOIN wanted_requests USING (principal, audit_id, ts))
+JOIN (
+  SELECT principal, audit_id, count(*) AS alike
+  FROM requests SEMI JOIN wanted_requests USING (principal, audit_id) GROUP BY principal, audit_id)
+USING (principal, audit_id)
 WHERE nth = 1 GROUP BY principal
 """
 
 
-def details(engine: duckdb.DuckDBPyConnection, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+def details(
+    engine: duckdb.DuckDBPyConnection, wanted: Mapping[str, Sequence[tuple[str, datetime]]]
+) -> dict[str, dict[str, Any]]:
     """Of each principal: hours, new, bindings and requests, those in the order of their times.
 
-    A client may give one audit ID to several requests: the first of them is shown.
+    A client may give one audit ID to several requests, a harmless one first: only that of the time is shown, with the
+    number of the principal's requests that bear the ID, `alike`.
     Args:
-        wanted: by principal the audit IDs of the requests to show.
+        wanted: by principal the audit IDs and times of the requests to show.
     """
-    pairs = [(principal, audit_id) for principal, ids in wanted.items() for audit_id in ids]
+    asked_for = [(principal, *one) for principal, requests in wanted.items() for one in requests]
     asked = {
         "wanted": pa.table({"principal": pa.array(list(wanted), pa.string())}),
         "wanted_requests": pa.table(
-            {
-                name: pa.array([pair[at] for pair in pairs], pa.string())
-                for at, name in enumerate(("principal", "audit_id"))
-            }
+            {name: pa.array([one[at] for one in asked_for], kind) for at, (name, kind) in enumerate(_KEY.items())}
         ),
     }
     for name, rows in asked.items():

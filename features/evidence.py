@@ -36,14 +36,16 @@ def evidence(engine: duckdb.DuckDBPyConnection, f: Feature, principals: Sequence
 
     Every different item comes before a second request for the same one.
     Returns:
-        principal, requests, audit_ids (at most MAX_AUDIT_IDS), first_ts, last_ts; needs a prepared night.
+        principal, requests, audit_ids (at most MAX_AUDIT_IDS) and the times of these very requests, for one ID may lead
+        to several; first_ts, last_ts. Needs a prepared night.
     """
     engine.register("wanted", pa.table({"principal": list(principals)}))
     try:
         return engine.sql(
             f"""
 SELECT principal, count(*) AS requests, min(ts) AS first_ts, max(ts) AS last_ts,
-  list(audit_id ORDER BY nth, ts, audit_id)[1:{MAX_AUDIT_IDS}] AS audit_ids
+  list(audit_id ORDER BY nth, ts, audit_id)[1:{MAX_AUDIT_IDS}] AS audit_ids,
+  list(ts ORDER BY nth, ts, audit_id)[1:{MAX_AUDIT_IDS}] AS times
 FROM (
   SELECT principal, audit_id, ts,
     row_number() OVER (PARTITION BY principal, thing ORDER BY ts, audit_id) AS nth

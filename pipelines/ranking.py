@@ -43,6 +43,7 @@ EVIDENCE = pa.struct(
         ("feature", pa.string()),
         ("requests", pa.int64()),
         ("audit_ids", pa.list_(pa.string())),
+        ("times", pa.list_(pa.timestamp("us", "UTC"))),
         ("first_ts", pa.timestamp("us", "UTC")),
         ("last_ts", pa.timestamp("us", "UTC")),
     ]
@@ -63,6 +64,7 @@ REQUEST = pa.struct(
         ("name", _TEXT),
         ("request_uri", _TEXT),
         ("code", pa.int64()),
+        ("alike", pa.int64()),
         ("address", _TEXT),
         ("agent", _TEXT),
     ]

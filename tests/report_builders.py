@@ -90,14 +90,13 @@ def reason(**changes: Any) -> Reason:
 
 def evidence(**changes: Any) -> Evidence:
     """The first two of 41 requests, within one minute."""
+    ids = ("7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0001", "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0002")
     return Evidence(
         **{
             "feature": "secret_reads",
             "requests": 41,
-            "audit_ids": (
-                "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0001",
-                "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0002",
-            ),
+            "audit_ids": ids,
+            "times": (AT,) * len(changes.get("audit_ids", ids)),
             "first_ts": datetime(2026, 11, 22, 3, 12, 7, 250_000, tzinfo=UTC),
             "last_ts": datetime(2026, 11, 22, 3, 12, 59, tzinfo=UTC),
         }
@@ -120,6 +119,7 @@ def request(**changes: Any) -> Request:
             "name": "db-password",
             "request_uri": "/api/v1/namespaces/shop/secrets/db-password",
             "code": 200,
+            "alike": 1,
             "address": "203.0.113.7",
             "agent": "kubectl/v1.31.0 (linux/amd64)",
         }

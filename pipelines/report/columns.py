@@ -96,6 +96,7 @@ def _evidence(evidence: Evidence) -> Cell:
         "feature": evidence.feature,
         "requests": evidence.requests,
         "audit_ids": list(evidence.audit_ids),
+        "times": [utc(time) for time in evidence.times],
         "first_ts": utc(evidence.first_ts),
         "last_ts": utc(evidence.last_ts),
     }
@@ -257,7 +258,7 @@ COLUMNS: tuple[Column, ...] = (
         "evidence",
         "Evidence",
         "",
-        "For each reason the number of its requests, up to 20 audit IDs, and the first and last time.",
+        "For each reason the number of its requests, up to 20 audit IDs with their times, and the first and last time.",
         lambda row: [_evidence(evidence) for evidence in row.evidence],
     ),
     Column(

@@ -64,6 +64,7 @@ class Request:
     name: str | None
     request_uri: str | None
     code: int | None
+    alike: int  # requests of the principal that bear this audit ID, for clients may choose it
     address: str | None
     agent: str | None
 

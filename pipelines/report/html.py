@@ -22,7 +22,17 @@ from pipelines.report.model import Night
 from pipelines.report.news import news
 from pipelines.report.pictures import HOURS, Strips
 from pipelines.report.principal import Shown, cell_said, clock, day_said, shown
-from pipelines.report.sentences import FIRST, NOTHING, SCORE, counted, coverage_line, figure, notices, outcome
+from pipelines.report.sentences import (
+    FIRST,
+    NOTHING,
+    SCORE,
+    alike_sentence,
+    counted,
+    coverage_line,
+    figure,
+    notices,
+    outcome,
+)
 from pipelines.report.text import clip, shown_name, visible
 
 MOST_BYTES = 500_000
@@ -120,6 +130,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(
+        alike_sentence=alike_sentence,
         cell=cell_said,
         clip=clip,
         clock=clock,

@@ -106,13 +106,16 @@ class Evidence:
     feature: str
     requests: int
     audit_ids: tuple[str, ...]  # the first of them, new items first
+    times: tuple[datetime, ...]  # of these very requests: one ID may lead to several
     first_ts: datetime | None
     last_ts: datetime | None
 
     def __post_init__(self) -> None:
         if len(self.audit_ids) > MAX_AUDIT_IDS:
             raise ValueError(f"{len(self.audit_ids)} audit IDs; expected at most {MAX_AUDIT_IDS}")
-        for time in (self.first_ts, self.last_ts):
+        if len(self.times) != len(self.audit_ids):
+            raise ValueError(f"{len(self.audit_ids)} audit IDs and {len(self.times)} times; expected one time for each")
+        for time in (self.first_ts, self.last_ts, *self.times):
             if time is not None and time.utcoffset() != timedelta(0):
                 raise ValueError(f"{time}; expected an aware time in UTC")
 
@@ -170,6 +173,8 @@ class Marked:
     night: date  # the marked one
     until: date
     made_at: datetime
+    os_user: str | None
+    aws_identity: str | None
     features: tuple[MarkedRange, ...]
     reopened: tuple[str, ...]  # why an expected principal stands in the ranking again; empty where it does not
 

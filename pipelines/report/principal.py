@@ -142,7 +142,7 @@ def _said(row: RankedPrincipal) -> tuple[str, ...]:
 def _audit_ids(row: RankedPrincipal) -> list[str]:
     """Of the requests that are shown; where none are kept, the first of the evidence."""
     if row.detail is not None and row.detail.requests:
-        return [request.audit_id for request in row.detail.requests]
+        return list(dict.fromkeys(request.audit_id for request in row.detail.requests))
     return list(dict.fromkeys(audit_id for one in row.evidence for audit_id in one.audit_ids))[:_FEWEST_IDS]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 import yaml
@@ -24,6 +25,8 @@ _DOTTED = re.compile("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _LABEL = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PATH = re.compile("/[A-Za-z0-9._~!$&'()+,;=:@%/-]{0,1000}")
 _NAME = 200
+_HASH = 12
+"""Digits of it: the roles of one principal must not replace those of another that chose its name to that end."""
 _COMMENTS = 500
 """Of permissions left out, so many are told."""
 
@@ -134,6 +137,7 @@ def _dump(document: Any) -> str:
 
 
 def _named(principal: str) -> str:
-    """A name for the roles: the principal's, as far as Kubernetes lets it."""
+    """A name for the roles: the principal's as far as Kubernetes lets it, with a hash: others may read alike."""
     plain = re.sub("[^a-z0-9]+", "-", principal.lower()).strip("-")
-    return f"used-by-{plain}"[:63].rstrip("-")
+    told = f"used-by-{plain}"[: 62 - _HASH].rstrip("-")
+    return f"{told}-{sha256(principal.encode('utf-8', 'surrogatepass')).hexdigest()[:_HASH]}"

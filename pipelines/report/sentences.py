@@ -33,6 +33,11 @@ def counted(value: int, unit: str) -> str:
     return f"{value:,} {_one(unit) if value == 1 else unit}".rstrip()
 
 
+def alike_sentence(alike: int) -> str:
+    """What stands behind an audit ID that several requests bear; nothing where it is of one alone."""
+    return "" if alike == 1 else f" (one of {alike:,} requests with this ID)"
+
+
 def _one(unit: str) -> str:
     for many, one in (("ies", "y"), ("sses", "ss"), ("s", "")):
         if len(unit) > 2 and unit.endswith(many):  # not s, ms

@@ -49,6 +49,7 @@ class Request:
     user_agent: str | None
     impersonated_user: str | None
     audit_id: str
+    alike: int  # requests of the principal that night that bear this audit ID
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class Shown:
     night: Night  # with this principal alone in `ranked`
     principals: int  # ranked that night
     past: tuple[PastRank, ...]  # this night the last
-    new: tuple[Items, ...]  # against the nights it was judged by
+    new: tuple[Items, ...]  # against the nights it was judged by, confirmed attacks left out
     evidence: tuple[Request, ...]  # in the order of the reasons, then of time
+    events_gone: bool  # then the evidence is what the ranking kept
     used: tuple[Used, ...]  # allowed requests of `used_nights`, most requests first
     used_nights: tuple[date, ...]  # those of `past` whose events are archived and on which it did something
 

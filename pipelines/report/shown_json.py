@@ -25,7 +25,7 @@ def shown_json(found: Shown) -> str:
         "date": night.date,
         "principals": found.principals,
         "ranking": {column.name: column.cell(found.row) for column in COLUMNS},
-        **{name: getattr(found, name) for name in ("past", "new", "evidence", "used_nights", "used")},
+        **{name: getattr(found, name) for name in ("past", "new", "evidence", "events_gone", "used_nights", "used")},
     }
     return _written(document)
 

@@ -14,6 +14,7 @@ from pipelines.report.drawing import some, table
 from pipelines.report.model import RankedPrincipal
 from pipelines.report.sentences import (
     NOTHING,
+    alike_sentence,
     counted,
     figure,
     lasting,
@@ -103,8 +104,9 @@ def _new(found: Shown) -> Table | str:
 
 
 def _evidence(found: Shown) -> Table | str:
+    gone = ", the events of the night are gone" if found.events_gone else ""
     if not found.evidence:
-        return "no request is evidence of a reason"
+        return f"no request that is evidence is kept{gone}" if gone else "no request is evidence of a reason"
     reasons = [proof.feature for proof in found.row.evidence]
     kept: list[Request] = []
     for reason in reasons:
@@ -117,12 +119,12 @@ def _evidence(found: Shown) -> Table | str:
             _asked(request),
             figure(request.code),
             clip(f"{request.address or NOTHING} {request.user_agent or ''}".rstrip(), _NAME),
-            clip(request.audit_id, _NAME),
+            clip(request.audit_id, _NAME) + alike_sentence(request.alike),
             ", ".join(str(_place(found.row, name)) for name in request.features),
         )
         for request in kept
     )
-    title = f"Evidence: {len(kept):,} of {counted(len(found.evidence), 'requests')} kept"
+    title = f"Evidence: {len(kept):,} of {counted(len(found.evidence), 'requests')} kept{gone}"
     return table(title, heads, rows, heads[2:3])
 
 

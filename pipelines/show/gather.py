@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -13,12 +13,14 @@ import pyarrow.compute as pc
 
 from features.days import MAX_USERNAMES
 from features.items import KINDS
+from features.predicates import listed
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.decoded import Derived
 from pipelines.errors import ConfigError, OrderError
 from pipelines.opened import OpenArchive, made
 from pipelines.report.model import Night, RankedPrincipal
 from pipelines.report.shown import Items, PastRank, Request, Shown
+from pipelines.show.evidence import archived, kept
 from pipelines.show.granted import used
 from pipelines.show.naming import meant
 from pipelines.stages.features import typed
@@ -49,8 +51,9 @@ def shown(opened: OpenArchive, archive: Archive, asked: str, night: date | None,
         night=alone,
         principals=ranking.table.num_rows,
         past=past,
-        new=_new(archive, last, principal),
+        new=new_on(archive, ranking.meta["origin"], last, principal),
         evidence=_evidence(opened, archive, last, alone.ranked[0]),
+        events_gone=archive.newest(EVENTS, last) is None,
         used=used(opened.connection, requests_of(opened, archive, active, principal)),
         used_nights=active,
     )
@@ -113,11 +116,18 @@ def items_of(archive: Archive, night: date, principal: str) -> dict[str, set[str
     return touched
 
 
-def _new(archive: Archive, night: date, principal: str) -> tuple[Items, ...]:
-    judged_by = made(archive, PRINCIPAL_DAYS, night).meta["origin"]["history"]
+def new_on(archive: Archive, judged_by: Mapping[str, Any], night: date, principal: str) -> tuple[Items, ...]:
+    """By kind what the principal touched on the night and on no night of its baseline.
+
+    Args:
+        judged_by: origin of the ranking: its history, of which the principal's confirmed attacks are left out.
+    """
+    attacks = {
+        mark.night for mark in archive.marks() if mark.principal == principal and mark.id in judged_by["confirmed"]
+    }
     tonight = items_of(archive, night, principal)
-    for earlier in judged_by:
-        for kind, items in items_of(archive, date.fromisoformat(earlier), principal).items():
+    for earlier in {date.fromisoformat(text) for text in judged_by["history"]} - attacks:
+        for kind, items in items_of(archive, earlier, principal).items():
             tonight[kind] = tonight.get(kind, set()) - items
     return tuple(
         Items(kind.name, kind.meaning, tuple(sorted(tonight[kind.name]))) for kind in KINDS if tonight.get(kind.name)
@@ -136,32 +146,16 @@ def requests_of(
         whole = whole and all(number <= MAX_USERNAMES for number in days["distinct_usernames"].to_pylist())
     crowd = principal.startswith("crowd:")
     requests = opened.requests(archive.cluster, nights, names if whole or crowd else None)
-    return requests if crowd else requests.filter(f"principal = {_text(principal)}")
+    return requests if crowd else requests.filter(f"principal = {listed([principal])}")
 
 
 def _evidence(opened: OpenArchive, archive: Archive, night: date, row: RankedPrincipal) -> tuple[Request, ...]:
-    of: dict[str, list[str]] = {}
-    for proof in row.evidence:
-        for audit_id in proof.audit_ids:
-            of.setdefault(audit_id, []).append(proof.feature)
-    if not of:
+    if archive.newest(EVENTS, night) is None:
+        return kept(row)
+    if not any(proof.audit_ids for proof in row.evidence):
         return ()
-    ids = ", ".join(map(_text, of))
-    asked = requests_of(opened, archive, [night], row.principal).filter(f"audit_id IN ({ids})").to_arrow_table()
-    order = {proof.feature: place for place, proof in enumerate(row.evidence)}
-    found = [_request(request, tuple(of[request["audit_id"]])) for request in asked.to_pylist()]
-    return tuple(sorted(found, key=lambda r: (order[r.features[0]], r.time, r.audit_id, r.verb or "")))
-
-
-def _request(row: dict[str, Any], features: tuple[str, ...]) -> Request:
-    path = row["resource"] is None and row["request_uri"]
-    kept = ("verb", "namespace", "name", "code", "address", "user_agent", "impersonated_user", "audit_id")
-    return Request(features, row["ts"], what=path or row["object"], **{name: row[name] for name in kept})
+    return archived(opened.connection, requests_of(opened, archive, [night], row.principal), row)
 
 
 def _of(table: pa.Table, principal: str) -> pa.Table:
     return table.filter(pc.equal(table["principal"], principal))
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -11,7 +12,7 @@ import duckdb
 from features.detail import details
 
 DETAILED = 100
-"""Ranks whose details are kept; it takes one pass over the night's requests, however many they are."""
+"""Ranks whose details are kept; it takes as many passes over the night's requests, however many they are."""
 
 MOST_REQUESTS = 10
 """Requests shown of one principal."""
@@ -25,7 +26,7 @@ def detailed(engine: duckdb.DuckDBPyConnection, records: Sequence[Mapping[str, A
     return [{**r, "detail": found.get(r["principal"])} for r in records]
 
 
-def _chosen(evidence: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Audit IDs to show: the first of each reason, then the second of each, and so on."""
-    turns = chain.from_iterable(zip_longest(*(one["audit_ids"] for one in evidence)))
-    return list(dict.fromkeys(audit_id for audit_id in turns if audit_id is not None))[:MOST_REQUESTS]
+def _chosen(evidence: Sequence[Mapping[str, Any]]) -> list[tuple[str, datetime]]:
+    """Audit IDs and times of the requests to show: the first of each reason, then the second of each, and so on."""
+    turns = chain.from_iterable(zip_longest(*(zip(one["audit_ids"], one["times"], strict=True) for one in evidence)))
+    return list(dict.fromkeys(one for one in turns if one is not None))[:MOST_REQUESTS]

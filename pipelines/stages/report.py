@@ -192,7 +192,12 @@ def _reason(row: dict[str, Any]) -> Reason:
 
 def _evidence(row: dict[str, Any]) -> Evidence:
     return Evidence(
-        row["feature"], row["requests"], tuple(row["audit_ids"]), _utc(row["first_ts"]), _utc(row["last_ts"])
+        row["feature"],
+        row["requests"],
+        tuple(row["audit_ids"]),
+        tuple(time.astimezone(UTC) for time in row["times"]),
+        _utc(row["first_ts"]),
+        _utc(row["last_ts"]),
     )
 
 

@@ -300,13 +300,13 @@ def test_the_role_holds_exactly_what_was_used(granted: Path) -> None:
     assert cluster == {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
-        "metadata": {"name": "used-by-ci"},
+        "metadata": {"name": "used-by-ci-1b158839f8aa"},
         "rules": [
             {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},
             {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
         ],
     }
-    assert (role["kind"], role["metadata"]) == ("Role", {"name": "used-by-ci", "namespace": "shop"})
+    assert (role["kind"], role["metadata"]) == ("Role", {"name": "used-by-ci-1b158839f8aa", "namespace": "shop"})
     assert role["rules"] == [
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
         {"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"], "verbs": ["patch"]},
@@ -340,12 +340,19 @@ def test_requests_without_a_name_are_found(root: Path) -> None:
     assert found["used"] == []
 
 
-def test_an_archive_without_its_old_events_still_shows_the_night(archive: Path) -> None:
+def test_an_archive_without_its_events_still_shows_the_night(archive: Path, cart: dict[str, Any]) -> None:
     for night in NIGHTS[:-1]:
         shutil.rmtree(object_of(archive, "events", night, "x").parent)
     found = told(archive, "cart")
     assert found["used_nights"] == [str(LAST)]
+    assert found["evidence"] == cart["evidence"]
     assert sum(past["rank"] is not None for past in found["past"]) == len(NIGHTS)
+    shutil.rmtree(object_of(archive, "events", LAST, "x").parent)
+    bare = told(archive, "cart", "--cluster", CLUSTER)
+    assert (bare["events_gone"], bare["used_nights"], bare["used"]) == (True, [], [])
+    assert bare["new"] == cart["new"]
+    assert 0 < len(bare["evidence"]) <= 10
+    assert all(request in cart["evidence"] for request in bare["evidence"])
 
 
 @pytest.mark.parametrize("command", ["show", "compare"])

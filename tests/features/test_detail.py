@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from builders import NIGHT, event
 
+from features.catalogue import feature
 from features.detail import LONGEST, MOST_NEW, NEW_KINDS, details
+from features.evidence import evidence
 from features.items import KINDS
 
 CART = "system:serviceaccount:shop:cart"
@@ -14,6 +18,10 @@ BOUND = {
     "authorization.k8s.io/decision": "allow",
     "authorization.k8s.io/reason": 'RBAC: allowed by RoleBinding "edit/shop" of Role "editor" to User "eve"',
 }
+
+
+def at(clock):
+    return datetime.fromisoformat(f"{NIGHT}T{clock}Z")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +40,8 @@ def found(night):
         event(user="eve", annotations=BOUND),
         past=[(CART, "workload", "secret", f"shop/{SECRETS[0]}"), ("else", "workload", "secret", f"shop/{SECRETS[1]}")],
     )
-    return details(made.engine, {CART: ["secret 2", "long", "of nobody"], "nobody": []})
+    wanted = [("secret 2", at("03:00:02")), ("long", at("23:59:00")), ("of nobody", at("12:00:00"))]
+    return details(made.engine, {CART: wanted, "nobody": []})
 
 
 def test_every_counted_request_stands_in_its_hour_with_its_outcome(found):
@@ -54,8 +63,20 @@ def test_what_is_new_is_counted_named_up_to_a_bound_and_what_is_new_to_most_come
 def test_only_the_requests_asked_for_are_shown_once_each_and_cut(found):
     shown = found[CART]["requests"]
     assert [request["audit_id"] for request in shown] == ["secret 2", "long"]
+    assert [request["alike"] for request in shown] == [1, 2]
     assert shown[1]["agent"] == "a" * LONGEST
     assert (shown[0]["verb"], shown[0]["object"], shown[0]["name"]) == ("get", "secrets", SECRETS[2])
+
+
+def test_a_harmless_request_of_the_same_audit_id_hides_none_of_those_that_count(night):
+    made = night(
+        event(resource="configmaps", at=f"{NIGHT}T03:00:00Z", audit_id="chosen"),
+        *(event(resource="secrets", name=n, at=f"{NIGHT}T03:00:0{n}Z", audit_id="chosen") for n in "12"),
+        event(resource="configmaps", at=f"{NIGHT}T03:00:03Z", audit_id="chosen"),
+    )
+    (proof,) = evidence(made.engine, feature("secret_reads"), [CART]).to_pylist()
+    shown = details(made.engine, {CART: list(zip(proof["audit_ids"], proof["times"], strict=True))})[CART]["requests"]
+    assert [(one["object"], one["name"], one["alike"]) for one in shown] == [("secrets", "1", 4), ("secrets", "2", 4)]
 
 
 def test_bindings_are_told_by_the_requests_that_they_allowed(night):

@@ -55,7 +55,7 @@ def test_what_is_shown_exists_is_ones_own_satisfies_the_predicate_and_is_bounded
         own = {r["audit_id"]: r["ts"] for r in satisfying if r["principal"] == principal}
         assert 0 < row["requests"] <= len(own)
         assert len(row["audit_ids"]) == len(set(row["audit_ids"])) == min(row["requests"], MAX_AUDIT_IDS)
-        assert set(row["audit_ids"]) <= set(own)
+        assert row["times"] == [own[audit_id] for audit_id in row["audit_ids"]]
         assert min(own.values()) <= row["first_ts"] <= row["last_ts"] <= max(own.values())
 
 

@@ -28,7 +28,7 @@ def request(**more: Any) -> Request:
     kept = {
         "features": ("secret_reads",), "time": AT, "verb": "get", "what": "secrets", "namespace": "shop", "name": "own",
         "code": 200, "address": "203.0.113.9", "user_agent": "curl/8.9", "impersonated_user": None,
-        "audit_id": "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0001",
+        "audit_id": "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0001", "alike": 1,
     }  # fmt: skip
     return Request(**(kept | more))
 
@@ -38,7 +38,7 @@ def shown(**more: Any) -> Shown:
     kept = {
         "night": night(ranked()), "principals": 12, "new": (Items("address", "Client addresses", ("203.0.113.9",)),),
         "past": (PastRank(BEFORE, 11), PastRank(NIGHT, 12, 1, 1, 2, 120.5, 412, "secret_reads", 41)),
-        "evidence": (request(),), "used": (used(),), "used_nights": (NIGHT,),
+        "evidence": (request(),), "events_gone": False, "used": (used(),), "used_nights": (NIGHT,),
     }  # fmt: skip
     return Shown(**(kept | more))
 

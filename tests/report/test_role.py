@@ -49,7 +49,13 @@ def test_a_namespace_has_a_role_and_what_is_without_one_a_cluster_role_before_it
     found = documents(used(), used(namespace="search"), used("list", "nodes", namespace=None))
     places = [(d["kind"], d["metadata"].get("namespace")) for d in found]
     assert places == [("ClusterRole", None), ("Role", "search"), ("Role", "shop")]
-    assert {d["metadata"]["name"] for d in found} == {"used-by-system-serviceaccount-shop-cart"}
+    assert {d["metadata"]["name"] for d in found} == {"used-by-system-serviceaccount-shop-cart-54beea9ea05e"}
+
+
+def test_principals_whose_names_read_alike_have_roles_of_their_own():
+    alike = ("a:b-c", "a-b:c", "A:B-C", "a" * 80, "a" * 81, "\ud800")
+    names = [documents(used(), principal=name)[0]["metadata"]["name"] for name in alike]
+    assert len(set(names)) == len(alike)
 
 
 def test_resources_with_the_same_verbs_share_a_rule_and_no_verb_is_lent_to_another():

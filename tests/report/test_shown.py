@@ -87,9 +87,20 @@ def test_evidence_of_several_reasons_names_their_places():
     assert line_with(said, "get secrets shop/own as root", "1, 2")
 
 
+def test_an_audit_id_that_several_requests_bear_says_so_and_events_that_are_gone_do():
+    said = drawn(shown_text(shown(evidence=(request(audit_id="id", alike=1200),))))
+    assert "id (one of 1,200 requests with this ID)" in said
+    assert "gone" not in drawn(shown_text(shown()))
+    told = "the events of the night are gone"
+    assert f"1 of 1 request kept, {told}" in drawn(shown_text(shown(events_gone=True)))
+    assert f"no request that is evidence is kept, {told}" in drawn(shown_text(shown(events_gone=True, evidence=())))
+
+
 def test_the_json_holds_the_row_under_its_columns_and_everything_beside_it_raw():
     told = json.loads(shown_json(hostile("\u202eeve\n")[0]))
-    assert list(told) == ["cluster", "date", "principals", "ranking", "past", "new", "evidence", "used_nights", "used"]
+    assert list(told) == [
+        *("cluster", "date", "principals", "ranking", "past", "new", "evidence", "events_gone", "used_nights", "used")
+    ]
     assert told["ranking"]["principal"] == told["used"][0]["verb"] == told["evidence"][0]["name"] == "\u202eeve\n"
     assert told["used"][0]["last"] == "2026-11-22T03:12:00.000000Z"
     assert told["used_nights"] == ["2026-11-22"]
