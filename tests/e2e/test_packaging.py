@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 TARGETS = (
-    "setup", "demo", "test", "test-browser", "test-s3", "test-spark", "sweep", "lint", "kernel", "docs", "sql", "lock", "golden",
-    "clean",
+    "setup", "demo", "test", "test-browser", "test-s3", "test-spark", "sweep", "lint", "kernel", "docs", "sql", "lock",
+    "golden", "clean",
 )  # fmt: skip
 
 
