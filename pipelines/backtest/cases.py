@@ -12,8 +12,8 @@ import duckdb
 
 from pipelines.backtest.cluster import Actor, Cluster, actors_of
 from pipelines.backtest.events import rows_of
-from pipelines.backtest.kinds import Kind, LackingError
-from pipelines.backtest.scene import Scene
+from pipelines.backtest.kinds import Kind
+from pipelines.backtest.scene import LackingError, Scene
 
 _CANDIDATES = 40
 """Principals of a type that may be drawn on one night."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.backtest.kinds import Call, Kind, LackingError
-from pipelines.backtest.scene import Scene
+from pipelines.backtest.kinds import Call, Kind
+from pipelines.backtest.scene import LackingError, Scene
 
 ANYBODY = ("person", "workload", "system account", "node", "control plane")
 NO_NODE = ("person", "workload", "system account", "control plane")

@@ -15,8 +15,9 @@ from pipelines.archive import EVENTS, Archive
 from pipelines.backtest.cases import Case, Cast, Impossible, candidates, draw
 from pipelines.backtest.cluster import Actor, cluster_of
 from pipelines.backtest.everything import KINDS
-from pipelines.backtest.kinds import Kind, LackingError
+from pipelines.backtest.kinds import Kind
 from pipelines.backtest.recount import ITEM, Night, recount
+from pipelines.backtest.scene import LackingError
 from pipelines.backtest.standing import Standing, standings, whole
 from pipelines.config import Config, ForestConfig
 from pipelines.stages.features import events_of, requests_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pipelines.backtest.kinds import Call, Kind, LackingError
-from pipelines.backtest.scene import Scene
+from pipelines.backtest.kinds import Call, Kind
+from pipelines.backtest.scene import LackingError, Scene
 
 _WORKING = ("person", "workload", "system account")
 

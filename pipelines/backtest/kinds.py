@@ -1,20 +1,15 @@
 """What a kind of behaviour is that a back-test acts out, and the calls it is made of.
 
-Imports nothing of ours; the kinds themselves stand in credentials.py, takeover.py, probing.py and innocent.py."""
+The kinds themselves stand in credentials.py, takeover.py, probing.py and innocent.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pipelines.backtest.scene import Scene
-
-
-class LackingError(ValueError):
-    """What a kind needs and the cluster does not show; the text says it to a person."""
+from pipelines.backtest.scene import Scene
 
 
 @dataclass(frozen=True)

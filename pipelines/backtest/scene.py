@@ -9,11 +9,14 @@ from random import Random
 from typing import TypeVar
 
 from pipelines.backtest.cluster import Actor, Cluster, Name
-from pipelines.backtest.kinds import LackingError
 
 # addresses that are reserved for documentation: no cluster's own
 _FOREIGN = ("192.0.2", "198.51.100", "203.0.113")
 _T = TypeVar("_T")
+
+
+class LackingError(ValueError):
+    """What a kind needs and the cluster does not show; the text says it to a person."""
 
 
 @dataclass(frozen=True)

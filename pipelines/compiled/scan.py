@@ -28,7 +28,7 @@ _OTHER, _LIST = 254, 255
 _BRACE, _END_BRACE, _BRACKET, _END_BRACKET, _COMMA, _COLON = b"{}[],:"
 _MOST_DIGITS = 9
 LONGEST, ENTRIES = 1024, 256
-"""Bytes of a text that is read, and entries of a list; of more the SQL says what is archived (pipelines/caps.py)."""
+"""Bytes of a text that is read, and entries of a list; of more the SQL says what is archived (parsing/caps.py)."""
 _HAS_BODY = 2
 
 _OBJECT, _TEXT, _TEXTS, _FIRST = int(Kind.OBJECT), int(Kind.TEXT), int(Kind.TEXTS), int(Kind.FIRST)

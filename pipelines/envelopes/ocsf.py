@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.caps import NAME, capped_text
+from pipelines.parsing.caps import NAME, capped_text
 from pipelines.parsing.tokens import masked_texts
 
 API_ACTIVITY = 6003

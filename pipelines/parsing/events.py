@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.caps import LONG, NAME, capped, capped_list
 from pipelines.parquet import DIFFERS
 from pipelines.parsing.body_facts import FACTS
+from pipelines.parsing.caps import LONG, NAME, capped, capped_list
 from pipelines.parsing.redact import REDACTED_URI
 from pipelines.parsing.tokens import masked
 

@@ -18,9 +18,9 @@ from e2e.job import auditforest, records
 from features.catalogue import FOREST_NAMES, NAMES
 from features.items import KINDS as ITEM_KINDS
 from features.matrix import SUFFIXES
-from pipelines.caps import ENTRIES
 from pipelines.commits import Counts
 from pipelines.marking.record import SCHEMA as MARKS
+from pipelines.parsing.caps import ENTRIES
 from pipelines.parsing.events import COLUMNS
 from pipelines.parsing.events import SCHEMA as EVENTS
 from pipelines.quarantine import SCHEMA as QUARANTINE

@@ -14,8 +14,8 @@ from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, ordinary, written
 from s3_server import AWS_ENVIRONMENT
 
-from pipelines.caps import NAME, capped_text
 from pipelines.parquet import decode
+from pipelines.parsing.caps import NAME, capped_text
 from pipelines.store import open_store
 
 BEFORE = NIGHTS[-2]

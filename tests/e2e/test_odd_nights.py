@@ -13,8 +13,8 @@ from builders import event
 from e2e.job import auditforest, nightly, object_of, ranking_of
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, ordinary, theft, written
 
-from pipelines.caps import NAME, capped_text
 from pipelines.parquet import decode, encode
+from pipelines.parsing.caps import NAME, capped_text
 
 BEFORE = NIGHTS[-2]
 LONG = "A" * 50_000 + "\u202e" + "B" * 50_000

@@ -16,7 +16,7 @@ from builders import event
 from e2e.job import Ended, auditforest, nightly, object_of, ranking_of, records
 from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, written
 
-from pipelines.caps import NAME, capped_text
+from pipelines.parsing.caps import NAME, capped_text
 
 FILLED = (
     "rank", "rank_lo", "rank_hi", "principal", "usernames", "type", "peer_group", "requests", "score", "codisp", "norm",

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 from builders import event, line
 
-from pipelines.caps import ENTRIES, LONG, NAME, capped, capped_list, capped_text
 from pipelines.compiled import scan
 from pipelines.compiled.fields import FIELDS, Kind
 from pipelines.compiled.lane import extract
 from pipelines.envelopes.ocsf import event as of_record
+from pipelines.parsing.caps import ENTRIES, LONG, NAME, capped, capped_list, capped_text
 from pipelines.parsing.events import COLUMNS
 from pipelines.parsing.handed import SCHEMA, record_batches
 from pipelines.parsing.lines import lines_of
