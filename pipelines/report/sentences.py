@@ -125,8 +125,12 @@ def otherwise(row: RankedPrincipal) -> str | None:
     return f"{with_first}: rank {figure(found.rank)}. {all_usual}"
 
 
-def arrived(row: RankedPrincipal) -> str | None:
-    """`New at the top tonight: unlike on 2026-11-20, its last night, ...`: what is new about a newcomer."""
+def arrived(row: RankedPrincipal, most: int | None = None) -> str | None:
+    """`New at the top tonight because of what was not strange on ...`: what is new about a newcomer.
+
+    Args:
+        most: reasons that are named; None names all.
+    """
     found = row.newcomer
     if found is None:
         return None
@@ -134,7 +138,8 @@ def arrived(row: RankedPrincipal) -> str | None:
         return "New at the top tonight because no earlier night of it is known."
     if not found.new:
         return f"New at the top tonight for the reasons that were strange on {found.last_night}, too, its last night."
-    told = "; ".join(map(_begun, found.new))
+    more = len(found.new[most:]) if most is not None else 0
+    told = "; ".join([*map(_begun, found.new[:most]), *([f"and {more} more"] if more else [])])
     return f"New at the top tonight because of what was not strange on {found.last_night}, its last night: {told}."
 
 

@@ -19,6 +19,8 @@ _NAME = 100
 _REASON = 300
 _REMARK = 600
 _RANKS = 10
+_BEGUN = 2
+"""Reasons named of a newcomer; the page of the night has all."""
 
 
 def ranking_table(night: Night, top: int = 10) -> Table:
@@ -47,7 +49,7 @@ def ranking_table(night: Night, top: int = 10) -> Table:
 def remarks(night: Night, top: int = 10) -> Iterator[str]:
     """What else is to be known of the first `top` ranks: who is new among them, who moved together, who is doubtful."""
     for row in night.ranked[:top]:
-        for said in (arrived(row), disagreement(row)):
+        for said in (arrived(row, _BEGUN), disagreement(row)):
             if said is not None:
                 yield f"rank {row.rank}, {shown_name(row.principal, _NAME)}: {clip(said, _REMARK)}"
     for group in groups(night.ranked):

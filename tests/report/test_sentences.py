@@ -198,6 +198,13 @@ def test_who_is_new_at_the_top_is_told_with_what_is_new(newcomer, said):
     assert arrived(ranked(newcomer=newcomer)) == said
 
 
+def test_where_there_is_little_room_the_first_reasons_of_a_newcomer_are_named_and_the_others_counted():
+    begun = tuple(Begun(name, f"{name}.", "requests", 2, 0) for name in ("gets", "lists", "watches"))
+    said = arrived(ranked(newcomer=Newcomer(date(2026, 11, 20), begun)), 2)
+    assert said is not None
+    assert said.endswith(": gets, 2 requests after 0; lists, 2 requests after 0; and 1 more.")
+
+
 def test_who_moved_with_others_shares_a_named_cause():
     assert moved(ranked()) is None
     assert (
