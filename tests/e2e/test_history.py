@@ -68,7 +68,7 @@ def test_a_night_is_counted_and_ranked_although_no_event_of_an_earlier_night_can
         stage("report", where, LAST)
     whole, found = everything(archive), everything(harmed)
     mine = {name for name in whole if f"date={LAST}" in name}
-    assert len(mine) == 8
+    assert len(mine) == 9
     assert {name: found[name] for name in mine} == {name: whole[name] for name in mine}
     assert table(harmed, "principal_days", LAST)[1]["history_nights"] == 2
 
