@@ -1,7 +1,7 @@
 """A night as a short text for a chat message or a ticket: below 4,000 characters, in Markdown.
 
-Names stand in code spans, where neither Markdown nor Slack makes a link or a mention of them, without the characters
-that end one. Tested in tests/report/test_markdown.py.
+What the log or an analyst wrote stands in code spans, where neither Markdown nor Slack makes a link or a mention of it,
+without the characters that end one. Tested in tests/report/test_markdown.py.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from collections.abc import Iterator
 
 from pipelines.report.model import Night, RankedPrincipal
 from pipelines.report.news import news
-from pipelines.report.sentences import FIRST, counted, coverage_line, figure, in_short, lasting, notices
+from pipelines.report.sentences import FIRST, counted, coverage_line, doubts, figure, in_short, lasting
 from pipelines.report.text import clip, shown_name
 
 MOST = 4_000
 """Characters of the whole."""
 
 _NAME = 90
+_MARKS = 60
 _REASON = 120
 _NOTICE = 200
 _NOTICES = 3
@@ -25,22 +26,25 @@ _HARMLESS = str.maketrans({"`": "'", "<": "\u2039", ">": "\u203a", "&": "+", "|"
 
 
 def night_md(night: Night) -> str:
-    """The first ten ranks with what to know before reading them, a newline at its end."""
-    return "\n".join(_lines(night)) + "\n"
+    """The first ten ranks with what to know before them, a newline at its end; fewer where ten are too long."""
+    made = ("\n".join(_lines(night, ranks)) + "\n" for ranks in range(FIRST, -1, -1))
+    return next(text for text in made if len(text) < MOST)
 
 
-def _lines(night: Night) -> Iterator[str]:
+def _lines(night: Night, ranks: int) -> Iterator[str]:
     yield f"**{_plain(night.cluster, _NAME)}, night of {night.date}**: {_headline(night)}"
     yield ""
-    told = notices(night)
-    yield from (f"- {_plain(notice, _NOTICE)}" for notice in told[:_NOTICES])
+    told = [_plain(doubt, _NOTICE) for doubt in doubts(night)]
+    # the night's own notices tell of principals by their names
+    told += [_quoted(notice, _NOTICE) for notice in night.notices]
+    yield from (f"- {notice}" for notice in told[:_NOTICES])
     if told[_NOTICES:]:
         yield f"- and {counted(len(told) - _NOTICES, 'more notices')} in the report"
     if told:
         yield ""
-    yield from (_rank(row, night.badges.get(row.principal)) for row in night.ranked[:FIRST])
-    if night.ranked[FIRST:]:
-        yield f"\nand {counted(len(night.ranked) - FIRST, 'more principals')} in the report"
+    yield from (_rank(row, night.badges.get(row.principal)) for row in night.ranked[:ranks])
+    if night.ranked[ranks:]:
+        yield f"\nand {counted(len(night.ranked) - ranks, 'more principals')} in the report"
     yield f"\n{_plain(coverage_line(night), _COVERAGE)}"
 
 
@@ -55,12 +59,18 @@ def _headline(night: Night) -> str:
 
 def _rank(row: RankedPrincipal, badge: str | None) -> str:
     reason = _plain(in_short(row.reasons[0]), _REASON) if row.reasons else "no single feature stands out"
-    # a name in quotes is one whose ends would not be seen
-    name = clip(shown_name(row.principal, _NAME), _NAME).translate(_HARMLESS)
-    marks = [mark for mark in (badge, lasting(row), *row.marks) if mark is not None]
-    beside = f" ({_plain(', '.join(marks), _NAME)})" if marks else ""
-    return f"{row.rank}. `{name}` {figure(row.score)}{beside}: {reason}"
+    said = [mark for mark in (badge, lasting(row)) if mark is not None]
+    if row.marks:
+        said.append(_quoted(", ".join(row.marks), _MARKS))
+    beside = f" ({', '.join(said)})" if said else ""
+    return f"{row.rank}. {_quoted(row.principal, _NAME)} {figure(row.score)}{beside}: {reason}"
 
 
 def _plain(text: str, width: int) -> str:
+    """A text of our own, in which nothing may be markup."""
     return clip(shown_name(text, width).strip('"'), width).translate(_HARMLESS)
+
+
+def _quoted(text: str, width: int) -> str:
+    """Somebody else's text in a code span, in quotes where its ends would not be seen."""
+    return f"`{clip(shown_name(text, width), width).translate(_HARMLESS)}`"

@@ -208,55 +208,56 @@ def coverage_line(night: Night) -> str:
 
 def notices(night: Night) -> tuple[str, ...]:
     """What to know before reading a rank: doubts that follow from the night's numbers, then its own notices."""
-    return (*_doubts(night), *night.notices)
+    return (*doubts(night), *night.notices)
 
 
-def _doubts(night: Night) -> list[str]:
-    doubts = []
+def doubts(night: Night) -> tuple[str, ...]:
+    """Those that follow from the night's numbers; no word in them is of the log."""
+    told = []
     it = night.coverage
     if night.expected:
-        doubts.append(
+        told.append(
             f"{counted(len(night.expected), 'principals')} marked as expected, in a section below the ranking: ranked"
             " as all others, and back in their place when they leave what was marked."
         )
     if it.read != it.accounted:
-        doubts.append(
+        told.append(
             f"The counts do not add up: {it.read:,} lines read, {it.accounted:,} accounted for."
             " Events may be missing from this ranking."
         )
     if it.gaps:
-        doubts.append(
+        told.append(
             f"A gap of {counted(len(it.gaps), 'hours')} ({hour_list(it.gaps)} UTC) between hours with events: a cluster"
             " is never silent, so the log is missing, not the requests. What was done then is not in this ranking."
         )
     if edges := tuple(hour for hour in it.missing_hours if hour not in it.gaps):
-        doubts.append(
+        told.append(
             f"No event in {counted(len(edges), 'hours')} at the ends of the day"
             f" ({hour_list(edges)} UTC): what was done then is not in this ranking."
         )
     if night.generation > 1:
-        doubts.append(
+        told.append(
             f"Revised: this is generation {night.generation} of the night, which was added to after it was first"
             " archived."
         )
     if it.mistyped:
-        doubts.append(
+        told.append(
             f"{counted(it.mistyped, 'events')} with a field of a wrong type, such as a user that is no object: the"
             " field is empty in the archive. API servers do not write such events."
         )
     if it.collisions:
-        doubts.append(
+        told.append(
             f"{counted(it.collisions, 'collisions')}: events that share an audit ID and stage with another, all kept."
             " A client may choose its audit ID, and hide one event behind another."
         )
     if night.history_nights == 0:
-        doubts.append(
+        told.append(
             "No earlier night: everyone is compared with tonight's other principals only,"
             " so what is normal for one of them may stand high."
         )
     elif night.history_nights < night.history_expected:
-        doubts.append(
+        told.append(
             f"Only {counted(night.history_nights, 'earlier nights')} of the {night.history_expected} expected:"
             " what is usual is not well known yet, so more of what ranks high may be harmless."
         )
-    return doubts
+    return tuple(told)

@@ -16,7 +16,7 @@ def test_it_is_short_and_every_line_is_ours_whatever_the_log_holds(text):
     assert [line[:2] for line in made.splitlines()][1:] == [line[:2] for line in calm.splitlines()][1:]
     assert not re.search("[<>|*~&]", made.replace("**", ""))
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", made)
-    assert all(line.count("`") == 2 for line in made.splitlines() if re.match(r"\d+\. ", line))
+    assert all(line.count("`") == 4 for line in made.splitlines() if re.match(r"\d+\. ", line))
 
 
 @pytest.mark.parametrize("name", ["@channel", "https://evil.example/", "`x`", "<!here>", "[a](https://evil.example)"])
@@ -26,14 +26,37 @@ def test_a_name_stands_in_one_code_span(name):
     assert not re.search("@|evil|here|x", re.sub("`[^`]*`", "", line).partition(":")[0])
 
 
+LINK = "[password](https://evil.example/ @here www.evil.example)"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [night(notices=(f"Marks of {LINK} contradict each other",)), night(ranked(marks=(LINK,)))],
+    ids=["notice", "mark"],
+)
+def test_words_of_others_are_no_link_and_no_mention(told):
+    made = night_md(told)
+    assert LINK in made
+    assert not re.search(r"[@\[\]]|evil|password", re.sub("`[^`\n]*`", "", made))
+
+
+def test_ranks_are_dropped_rather_than_be_too_long_and_counted_as_left_out(monkeypatch):
+    whole = night_md(night(*(ranked(rank) for rank in range(1, 13))))
+    monkeypatch.setattr("pipelines.report.markdown.MOST", len(whole) - 150)
+    made = night_md(night(*(ranked(rank) for rank in range(1, 13))))
+    assert len(made) < len(whole) - 150
+    assert re.findall(r"(?m)^\d+(?=\. )", made) == [*"12345678"]
+    assert "and 4 more principals in the report" in made
+
+
 def test_it_says_what_to_know_first_then_ten_ranks_then_how_many_more():
     lines = night_md(night(*(ranked(rank) for rank in range(1, 13)), notices=("One.", "Two.", "Three.", "Four.")))
     assert lines.splitlines()[:8] == [
         "**prod-usw2, night of 2026-11-22**: 12 principals ranked",
         "",
-        "- One.",
-        "- Two.",
-        "- Three.",
+        "- `One.`",
+        "- `Two.`",
+        "- `Three.`",
         "- and 1 more notice in the report",
         "",
         "1. `role/dev-eve` 120 (new tonight): Secrets read, listed or watched with success: 41 requests; usually 0",
