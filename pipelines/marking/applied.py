@@ -1,6 +1,6 @@
 """A night's report with what analysts marked: who is expected stands apart, the others bear their marks.
 
-Ranks and scores stay as they are. Pure. tests/pipelines/test_marks.py."""
+Ranks and scores stay as they are. Pure. tests/pipelines/test_marks_applied.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command line says of a mark, checked against the ranked night. Pure. tests/pipelines/test_marks.py."""
+"""What a command line says of a mark, checked against the ranked night. Pure. tests/pipelines/test_marks_asked.py."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A mark: what an analyst says of one principal on one night, written once, under a name made from its bytes.
 
-Knows no archive and no clock. tests/pipelines/test_marks.py."""
+Knows no archive and no clock. tests/pipelines/test_marks_kept.py."""
 
 from __future__ import annotations
 
