@@ -1,4 +1,6 @@
-"""What of all marks holds on a night, and which nights are confirmed attacks. Pure. tests/pipelines/test_marks_holding.py."""
+"""What of all marks holds on a night, and which nights are confirmed attacks. Pure.
+
+tests/pipelines/test_marks_holding.py."""
 
 from __future__ import annotations
 
