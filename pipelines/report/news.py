@@ -36,7 +36,7 @@ def news(night: Night) -> News | None:
     first = [row for row in night.ranked if row.rank <= FIRST]
     came = []
     for number, row in enumerate(first, 1):
-        if row.newcomer is not None:
-            then = last.standings.get(row.principal)
+        then = last.standings.get(row.principal)
+        if then is None or then.rank > FIRST:
             came.append(Came(row, number, None if then is None else then.rank))
     return News(last.date, came, len(first) - len(came))

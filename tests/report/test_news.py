@@ -17,13 +17,16 @@ def test_without_an_earlier_night_nothing_is_told():
     assert news(night(ranked(newcomer=Newcomer(None, ())))) is None
 
 
+def test_who_is_new_is_read_off_the_night_that_is_named_whatever_the_ranking_was_made_from():
+    """The last night of the history need not be ranked, or by the same features: then the ranking names no newcomer."""
+    rows = [ranked(1, principal="stayed", newcomer=Newcomer(None, ())), ranked(2, principal="new", newcomer=None)]
+    found = news(night(*rows, before=(_before(20, "stayed", "other"),)))
+    assert ([one.row.principal for one in found.came], found.stayed) == (["new"], 1)
+
+
 def test_newcomers_are_those_of_the_first_ten_that_were_not_among_them_on_the_last_night():
     everybody = [f"p-{nth:02d}" for nth in range(1, 13)]
-    came = Newcomer(None, ())
-    rows = [
-        ranked(rank, principal=name, newcomer=came if name in ("new", "p-10") else None)
-        for rank, name in enumerate(["new", *everybody[1:]], 1)
-    ]
+    rows = [ranked(rank, principal=name) for rank, name in enumerate(["new", *everybody[1:]], 1)]
     swapped = [*everybody[:9], everybody[11], everybody[10], everybody[9]]
     found = news(night(*rows, before=(_before(19, "new"), _before(21, *swapped))))
     assert (found.since, found.stayed) == (date(2026, 11, 21), 8)
