@@ -21,6 +21,7 @@ from pipelines import commits
 from pipelines.commits import Commit, Counts, Input, Part
 from pipelines.decoded import Decoded, Derived
 from pipelines.errors import DataError, RetryError
+from pipelines.keys import night_named
 from pipelines.marking import record
 from pipelines.marking.record import MARK_FILE, MARKS, Mark
 from pipelines.parquet import encode, rows_of, written
@@ -67,8 +68,8 @@ class Archive:
     def nights(self, table: str) -> list[date]:
         """The nights of which the store lists an object of the table, ascending; what counts is what is committed."""
         prefix = f"{table}/cluster={self.cluster}/date="
-        found = {key.removeprefix(prefix)[:10] for key in self.store.list(prefix)}
-        return sorted(date.fromisoformat(day) for day in found)
+        folders = {key.removeprefix(prefix).partition("/")[0] for key in self.store.list(prefix)}
+        return sorted(night for name in folders if (night := night_named(name)) is not None)
 
     def clusters(self) -> list[str]:
         """The clusters of which the store lists an event, this archive's own or others', sorted."""

@@ -5,6 +5,7 @@ Imports nothing of ours. tests/pipelines/test_store.py asks both stores for keys
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Final
 
 PROBE: Final = "_probe-if-none-match"
@@ -60,3 +61,14 @@ def check_prefix(prefix: str) -> str:
     """
     check_key(prefix + "x")
     return prefix
+
+
+def night_named(text: str) -> date | None:
+    """The night of a folder `date=...` by what stands behind the sign, None where that is no day of the calendar."""
+    # fromisoformat alone would take 20261122 and 2026-W47-7 as well
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -18,7 +18,7 @@ from typing import Any
 from pipelines import commits, quarantine, words
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, QUARANTINE, RANKING
 from pipelines.config import CLUSTER_PATTERN
-from pipelines.keys import PROBE, TEMPORARY, is_key
+from pipelines.keys import PROBE, TEMPORARY, is_key, night_named
 from pipelines.marking.record import MARK_FILE, MARKS
 from pipelines.scratch import scratch
 from pipelines.stages.check_commits import Chain, Look, chain, orphans, parts
@@ -140,11 +140,8 @@ def _whose(key: str) -> tuple[str | None, date | None]:
         name, _, value = segment.partition("=")
         if name == "cluster" and re.fullmatch(CLUSTER_PATTERN, value):
             cluster = value
-        elif name == "date" and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-            try:
-                night = date.fromisoformat(value)
-            except ValueError:
-                continue
+        elif name == "date":
+            night = night_named(value) or night
     return cluster, night
 
 

@@ -9,12 +9,13 @@ from collections import defaultdict
 from datetime import date
 
 from pipelines.config import CLUSTER_PATTERN
+from pipelines.keys import night_named
 from pipelines.report.index import NAMED, ListedCluster, ListedNight, index_html
 from pipelines.report.summary import Summary
 from pipelines.store import ObjectStore
 
 INDEX = "reports/index.html"
-_REPORT = re.compile(r"reports/cluster=([^/]+)/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/report\.html")
+_REPORT = re.compile(r"reports/cluster=([^/]+)/date=([^/]+)/report\.html")
 _ROUNDS = 5
 
 
@@ -37,8 +38,9 @@ def _clusters(store: ObjectStore) -> list[ListedCluster]:
     nights: dict[str, list[date]] = defaultdict(list)
     for key in store.list("reports/"):
         found = _REPORT.fullmatch(key)
-        if found and re.fullmatch(CLUSTER_PATTERN, found[1]):
-            nights[found[1]].append(date.fromisoformat(found[2]))
+        night = night_named(found[2]) if found else None
+        if found and night is not None and re.fullmatch(CLUSTER_PATTERN, found[1]):
+            nights[found[1]].append(night)
     return [ListedCluster(name, _nights(store, name, nights[name])) for name in sorted(nights)]
 
 

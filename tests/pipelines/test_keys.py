@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from pipelines.keys import PROBE, TEMPORARY, is_account, is_bucket, is_key
+from pipelines.keys import PROBE, TEMPORARY, is_account, is_bucket, is_key, night_named
 
 
 @pytest.mark.parametrize("name", ["abc", "a.b", "a-b.c-d", "0a0", "10.0.0.1.5", "10.0.0", "a" * 63])
@@ -28,3 +30,11 @@ def test_an_account_is_twelve_ascii_digits(text: str) -> None:
 def test_the_probe_is_a_key_and_what_is_being_written_is_none() -> None:
     assert is_key(PROBE)
     assert not is_key(f"{TEMPORARY}0a1b")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "old", "2026-02-30", "0000-01-01", "20261122", "2026-W47-7", "2026-11-22-old", "2026-11-22\n"]
+)
+def test_a_folder_names_a_night_by_a_day_of_the_calendar(text: str) -> None:
+    assert night_named("2026-11-22") == date(2026, 11, 22)
+    assert night_named(text) is None

@@ -40,6 +40,14 @@ def test_every_reported_night_of_every_cluster_is_listed_the_last_first(store):
     assert store.get(INDEX) == before
 
 
+@pytest.mark.parametrize("odd", ["2026-02-30", "old", "0000-01-01"])
+def test_a_folder_that_is_no_date_is_not_listed(store, odd):
+    _report(store, "a", date(2026, 11, 1))
+    store.put(f"reports/cluster=a/date={odd}/report.html", b"<p>")
+    list_reports(store)
+    assert _links(store) == [("a", "2026-11-01")]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"first": 1}', b"\xff", b"[" * 100_000])
 def test_a_summary_that_cannot_be_read_leaves_its_night_listed(store, body):
     _report(store, "a", date(2026, 11, 1))
