@@ -48,6 +48,7 @@ _FOR_WORDS = 5_000
 _NAME = 200  # characters of a name in a section
 _SHORT_NAME = 80  # in a row
 _NOTE = 1_000
+_MARK = 1_100  # whole: what it says and until when, before 1,000 characters of an analyst
 _COVERAGE = 4_000  # a source may be blind for every feature there is
 
 
@@ -148,6 +149,7 @@ def environment() -> Environment:
         name_width=_NAME,
         id_width=_SHORT_NAME,
         note_width=_NOTE,
+        mark_width=_MARK,
         coverage_width=_COVERAGE,
         figures=[column for column in COLUMNS if column.figure],
         hours_size=HOURS,

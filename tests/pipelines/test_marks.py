@@ -292,8 +292,11 @@ def test_csv_lists_the_expected_last():
 
 
 def test_the_page_holds_every_word_of_a_mark_that_sets_somebody_apart():
-    words = f"{'a long story ' * 70}and its end"
+    words = asked.because("a long story ".ljust(asked.LONGEST - 12, "o") + " and its end")
     assert f"expected until 2026-12-02: {words}" in report_html(shown(mark(because=words)))
+    again = report_html(shown(mark(because=words), value=42))
+    assert "re-opened because secret_reads left the marked range: 42, marked 0 to 41" in again
+    assert f"expected until 2026-12-02: {words}" in again
 
 
 def test_a_night_on_which_all_are_expected_can_be_shown():
