@@ -25,12 +25,13 @@ from pipelines.config import FLAGS, ClusterConfig, Config
 from pipelines.config_load import load
 from pipelines.endings import explained, interrupted, waiting_told
 from pipelines.engine import engine
-from pipelines.errors import BUG, AuditForestError, ConfigError, Exit, RetryError, worst
+from pipelines.errors import BUG, AuditForestError, AwsError, ConfigError, Exit, RetryError, worst
 from pipelines.peak import peak_bytes
 from pipelines.progress import Progress, complain, shown, silenced, told
 from pipelines.report.text import visible
 from pipelines.runs import Run
 from pipelines.sources.opening import CLOUDWATCH
+from pipelines.stages.listing import list_reports
 from pipelines.store import ObjectStore, open_store, refuse_place
 
 _WIDTH = 140
@@ -179,7 +180,8 @@ def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
     ):
         if config.aws.endpoint is not None:
             store.probe()
-        yield Job(Archive(store, cluster), connection, config, run, progress)
+        with _listed(run, store):
+            yield Job(Archive(store, cluster), connection, config, run, progress)
 
 
 def archive_of(cluster: str, flag: str | None, config: Config) -> str:
@@ -215,6 +217,25 @@ def _named_by_key(cluster: str, given: Mapping[str, Any]) -> Iterator[None]:
         if key not in ("source", "archive") or key == flag or given.get(key) is not None:
             raise
         raise type(error)(f"clusters.{cluster}.{key} {rest}") from error
+
+
+@contextmanager
+def _listed(run: Run, store: ObjectStore) -> Iterator[None]:
+    """Lists all reports anew when the run has written some, also one that a later night ended.
+
+    Raises:
+        AwsError: the list could not be written; every report stands.
+    """
+    try:
+        yield
+    except AuditForestError as error:
+        # a store that just failed would be waited for once more
+        if run.reported and not isinstance(error, AwsError):
+            with suppress(AuditForestError):
+                list_reports(store)
+        raise
+    if run.reported:
+        list_reports(store)
 
 
 @contextmanager

@@ -62,6 +62,11 @@ class Run:
         """Keep facts about one night."""
         self.by_night.setdefault(night.isoformat(), {}).update(facts)
 
+    @property
+    def reported(self) -> bool:
+        """Has it written a night's report?"""
+        return any("reports" in facts for facts in self.by_night.values())
+
     def body(self, finished: datetime, exit_code: int, error: str | None, peak_bytes: int) -> bytes:
         """The record as JSON."""
         record: Mapping[str, Any] = {

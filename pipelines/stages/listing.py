@@ -1,4 +1,4 @@
-"""reports/index.html: the list of all reports of an archive, made of what is there whenever a night is reported.
+"""reports/index.html: the list of all reports of an archive, made of what is there when a run that reported ends.
 
 Derived and rebuildable: it is overwritten, and nothing is read from it. tests/pipelines/test_listing.py."""
 

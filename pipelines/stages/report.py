@@ -1,4 +1,4 @@
-"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names, and the list of all.
+"""The report stage: the night's ranking as CSV, JSON and HTML under fixed names.
 
 Made of rankings and marks alone: its own ranking and, for who stood where, those of the nights before."""
 
@@ -36,7 +36,6 @@ from pipelines.report.ranking_json import ranking_json
 from pipelines.report.summary import Summary
 from pipelines.report.table_csv import ranking_csv
 from pipelines.stages.features import typed
-from pipelines.stages.listing import list_reports
 from pipelines.stages.ranked import counts_as_ranked, ranked_before, ranking_of
 
 REPORTS = "reports"
@@ -54,7 +53,7 @@ class Published:
 
 
 def report(archive: Archive, night: date) -> Published:
-    """Write the night's reports, and the list of all; the same rankings and marks give the same bytes.
+    """Write the night's reports; the same rankings and marks give the same bytes.
 
     Raises:
         OrderError: no event of the night is archived, or it was not ranked yet, or by a version this one cannot read.
@@ -79,7 +78,6 @@ def report(archive: Archive, night: date) -> Published:
         _LAST: ranking_json(said),
     }
     files = {name: archive.publish(f"{to}/{name}", body.encode()) for name, body in bodies.items()}
-    list_reports(archive.store)
     return Published(said, f"{to}/report.html", files)
 
 

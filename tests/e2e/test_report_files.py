@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from e2e.job import Ended, auditforest, nightly, object_of, ranking_of, records
 from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, written
 
 from pipelines.parsing.caps import NAME, capped_text
+from pipelines.stages.listing import INDEX
+from pipelines.store import LocalStore
 
 FILLED = (
     "rank", "rank_lo", "rank_hi", "principal", "usernames", "type", "peer_group", "requests", "score", "codisp", "norm",
@@ -90,6 +93,47 @@ def test_ranks_follow_the_score_and_the_score_is_codisp_times_norm(built: Built)
 def test_first_seen_and_own_past_come_from_the_archive(built: Built) -> None:
     for row in ranking_of(built[0], LAST)["ranking"]:
         assert (row["first_seen"], row["history_nights"]) == (NIGHTS[0].isoformat(), len(NIGHTS) - 1)
+
+
+def reported_anew(archive: Path, last: date = LAST) -> Ended:
+    """All nights up to one, by one run."""
+    asked = ("--cluster", CLUSTER, "--archive", archive, "--from", NIGHTS[0], "--to", last)
+    return auditforest("report", *asked)
+
+
+def test_a_run_of_many_nights_lists_them_once(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, listing = [], LocalStore.list
+
+    def counted(store: LocalStore, prefix: str) -> list[str]:
+        looked.append(prefix)
+        return listing(store, prefix)
+
+    index = (archive / INDEX).read_bytes()
+    (archive / INDEX).unlink()
+    monkeypatch.setattr(LocalStore, "list", counted)
+    assert reported_anew(archive).code == 0
+    assert (archive / INDEX).read_bytes() == index
+    assert looked.count("reports/") == 2  # before it is written, and whether another job reported meanwhile
+
+
+def test_a_night_that_fails_leaves_those_before_it_listed(archive: Path) -> None:
+    index = (archive / INDEX).read_bytes()
+    (archive / INDEX).unlink()
+    assert reported_anew(archive, LAST + timedelta(days=1)).code == 2
+    assert (archive / INDEX).read_bytes() == index
+
+
+def test_a_list_that_cannot_be_written_keeps_no_night_from_its_report(archive: Path) -> None:
+    (archive / INDEX).unlink()
+    (archive / INDEX / "in-the-way").mkdir(parents=True)
+    pages = [object_of(archive, "reports", night, "report.html") for night in NIGHTS]
+    for page in pages:
+        page.unlink()
+    ended = reported_anew(archive)
+    assert (ended.code, len(ended.out.splitlines())) == (4, len(NIGHTS))
+    assert all(page.is_file() for page in pages)
+    (said,) = ended.complaints
+    assert INDEX in said
 
 
 HOSTILE = {
