@@ -35,9 +35,11 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Archive, 
     )
     archive = Archive(LocalStore(folder / "archive"), CLUSTER)
     with chdir(folder):
-        span = ["--from", f"{NIGHTS[0]}", "--to", f"{LAST}"]
-        where = ["--source", "audit-*.ndjson", "--archive", str(folder / "archive")]
-        cli(["nightly", "--cluster", CLUSTER, *where, *span], standalone_mode=False)
+        where = ["--cluster", CLUSTER, "--source", "audit-*.ndjson", "--archive", str(folder / "archive")]
+        earlier = ["--from", f"{NIGHTS[0]}", "--to", f"{NIGHTS[-2]}", "--seeds", "1", "--trees", "5"]
+        # the last night's ranking alone is compared with
+        cli(["nightly", *where, *earlier], standalone_mode=False)
+        cli(["nightly", *where, "--date", f"{LAST}"], standalone_mode=False)
     return folder, archive, judged(archive, list(NIGHTS), folder / "label-events.tsv")
 
 

@@ -42,7 +42,7 @@ def test_nothing_is_written_into_the_archive(built, archive, connection):
 
 def test_the_same_seed_gives_the_same_outcomes_and_another_gives_others(archive, connection):
     first, again, other = (
-        evaluate(archive, connection, Asked([NIGHTS[-2], LAST], 2, seed, CONFIG, FEW)) for seed in (0, 0, 1)
+        evaluate(archive, connection, Asked([NIGHTS[-2], LAST], 1, seed, CONFIG, FEW[:2])) for seed in (0, 0, 1)
     )
     assert first == again
     assert first.outcomes != other.outcomes

@@ -171,11 +171,11 @@ def test_marks_are_listed_as_they_hold_and_all_that_were_made(archive: Path) -> 
         ((ATTACKER, "--because", ""), "--because: nothing found"),
     ],
 )
-def test_a_mark_that_cannot_be_is_one_line_and_nothing_is_written(
-    built: tuple[Path, Ended], arguments: tuple[str, ...], said: str
+def test_a_mark_that_cannot_be_is_one_line_and_no_mark_is_written(
+    archive: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     ended = auditforest(
-        "mark", "--as", "expected", "--because", "x", *arguments, "--cluster", CLUSTER, "--archive", built[0]
+        "mark", "--as", "expected", "--because", "x", *arguments, "--cluster", CLUSTER, "--archive", archive
     )
     assert ended.code == 2
     (complaint,) = ended.complaints
@@ -183,7 +183,7 @@ def test_a_mark_that_cannot_be_is_one_line_and_nothing_is_written(
     assert (ended.out.count("\n"), "shop:cart" in ended.out) == (
         (5, True) if arguments == ("serviceaccount",) else (0, False)
     )
-    assert not (built[0] / "marks").exists()
+    assert not (archive / "marks").exists()
 
 
 def test_a_name_of_100_kb_is_marked_by_a_part_of_it(tmp_path: Path) -> None:

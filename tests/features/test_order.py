@@ -44,13 +44,13 @@ def in_order(night):
     return told
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.permutations(_EVENTS), st.permutations(_PAST))
 def test_events_and_history_in_any_order_are_counted_the_same(night, in_order, events, past):
     assert _told(night(*events, past=past)) == in_order
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False))
 def test_a_busy_night_in_any_order_is_counted_the_same(night, busy, random):
     expected = _told(night(*busy))

@@ -29,7 +29,7 @@ from tests.pipelines.test_damage import EVERY
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 NIGHT, EVE = date(2026, 9, 15), date(2026, 9, 14)
 TYPES = {"pos": pa.int64(), "night": pa.date32(), "mistyped": pa.bool_()} | {n: EVENTS.field(n).type for n in EARLY}
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
