@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from features.counts import STRANGE
 from pipelines.marking.holding import Held
-from pipelines.marking.record import CONFIRMED, Mark
+from pipelines.marking.record import CONFIRMED, Mark, flags
 from pipelines.report.model import Marked, MarkedRange, Night, RankedPrincipal
 from pipelines.report.text import shown_name
 
@@ -55,18 +55,24 @@ def _reopened(held: Held, row: RankedPrincipal, counts: Mapping[str, int | None]
     if held.ended:
         yield f"its mark as expected ended with {held.mark.until}"
         return
-    for mark in held.expected:
-        for watched in mark.watched:
-            value = counts.get(watched.feature)
-            if value is None:
-                yield f"{watched.feature} cannot be seen this night, marked 0 to {watched.most:,}"
-            elif value > watched.most:
-                yield f"{watched.feature} left the marked range: {value:,}, marked 0 to {watched.most:,}"
-    known = {one.feature for mark in held.expected for one in mark.features}
+    # of one feature the latest range: whoever widens it has seen the earlier one
+    most = {watched.feature: watched.most for mark in held.expected for watched in mark.watched}
+    for feature, marked in most.items():
+        value = counts.get(feature)
+        if value is None:
+            yield f"{feature} cannot be seen this night, marked 0 to {marked:,}"
+        elif value > marked:
+            yield f"{feature} left the marked range: {value:,}, marked 0 to {marked:,}"
+    # a reason that was not named is expected as it was, and no further
+    seen = {one.feature: one.most for mark in held.expected for one in mark.features}
     for reason in row.reasons:
-        # what was no reason on the marked night, nobody has called expected
-        if reason.feature not in known and reason.surprise >= STRANGE:
+        if reason.feature in most or reason.surprise < STRANGE:
+            continue
+        if reason.feature not in seen:
             yield f"{reason.feature} is strange and was not when it was marked: {reason.value:,}"
+        elif reason.value > seen[reason.feature]:
+            then = seen[reason.feature]
+            yield f"{reason.feature} is strange and was less when it was marked: {reason.value:,}, then {then:,}"
 
 
 def _said(held: Held, reopened: tuple[str, ...]) -> Iterator[str]:
@@ -86,23 +92,24 @@ def _marked(mark: Mark, reopened: tuple[str, ...]) -> Marked:
         night=mark.night,
         until=mark.until,
         made_at=mark.made_at,
-        os_user=mark.os_user,
-        aws_identity=mark.aws_identity,
         features=tuple(MarkedRange(one.feature, one.most, one.named) for one in mark.features),
         reopened=reopened,
     )
 
 
 def _contradictions(held: Held) -> list[str]:
-    """Who was marked how, when and by whom, and which of it counts; nothing where the marks agree."""
+    """Which marks, what they say, which counts and what settles it; nothing where they agree.
+
+    Who made them stands in the marks alone: a report goes to more people."""
     if not held.contrary:
         return []
     told = ", ".join(
-        f"{mark.state} for {mark.night} by {shown_name(mark.os_user or 'nobody known', _NAME)} at "
-        f"{mark.made_at:%Y-%m-%d %H:%M:%S} UTC"
+        f"{mark.state} for {mark.night} (mark {mark.id}, made {mark.made_at:%Y-%m-%d %H:%M:%S} UTC)"
         for mark in held.contrary
     )
+    settled = ", or with ".join(dict.fromkeys(flags(mark) for mark in held.contrary))
     return [
         f"Marks of {shown_name(held.mark.principal, _NAME)} contradict each other: {told}. The latest counts: "
-        f"{held.mark.state}. To settle it, take them back by 'auditforest mark --as none', then mark again."
+        f"{held.mark.state}. 'auditforest marks --all' tells who made them. To settle it, take back what is wrong, by "
+        f"'auditforest mark PRINCIPAL --as none' with {settled}, then mark again."
     ]

@@ -36,12 +36,16 @@ def because(text: str) -> str:
     return text
 
 
-def until(asked: date | None, night: date) -> date:
-    """The last night on which a mark holds.
+def until(state: str, asked: date | None, night: date) -> date:
+    """The last night on which a mark holds; of one that takes back its own night, for it stands for good.
 
     Raises:
-        ConfigError: it lies before the marked night.
+        ConfigError: it lies before the marked night, or a mark that takes back is to end.
     """
+    if state == NONE:
+        if asked is not None:
+            raise ConfigError(f"--until {asked}: a mark as none has no end; give the command without --until")
+        return night
     last = night + timedelta(days=DAYS) if asked is None else asked
     if last < night:
         raise ConfigError(f"--until {last} is before the marked night, {night}; expected this night or a later one")

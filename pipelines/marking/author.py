@@ -5,8 +5,6 @@ from __future__ import annotations
 import getpass
 from collections.abc import Mapping
 
-_IDENTITIES = (("AWS_ROLE_ARN", "role"), ("AWS_PROFILE", "profile"), ("AWS_ACCESS_KEY_ID", "access key"))
-
 
 def os_user() -> str | None:
     """The user of this process; None where the machine has no name for it."""
@@ -17,5 +15,16 @@ def os_user() -> str | None:
 
 
 def aws_identity(environment: Mapping[str, str]) -> str | None:
-    """The role, profile or access key id that the environment names; none of them is a secret."""
-    return next((f"{word} {environment[name]}" for name, word in _IDENTITIES if environment.get(name)), None)
+    """The access key id, profile or role that the environment names, in boto3's order; none of them is a secret."""
+
+    def given(name: str) -> str:
+        return environment.get(name, "")
+
+    if key := given("AWS_ACCESS_KEY_ID"):
+        return f"access key {key}"
+    profile = given("AWS_DEFAULT_PROFILE") or given("AWS_PROFILE")
+    # boto3 heeds the role only beside the token that proves it
+    role = given("AWS_ROLE_ARN") if given("AWS_WEB_IDENTITY_TOKEN_FILE") else ""
+    # of both the profile counts where it assumes a role, which stands in files that are not read here
+    named = (f"{word} {name}" for word, name in (("profile", profile), ("role", role)) if name)
+    return " or ".join(named) or None

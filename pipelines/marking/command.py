@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from pipelines.config_load import load
 from pipelines.jobs import Job, archive_of, clusters_of, each, opened, say
 from pipelines.marking import asked
 from pipelines.marking.author import aws_identity, os_user
-from pipelines.marking.holding import Held, holding
-from pipelines.marking.record import NONE, STATES, Mark
+from pipelines.marking.holding import Held, confirmed, holding, taken_back
+from pipelines.marking.record import NONE, STATES, Mark, flags
 from pipelines.options import options
 from pipelines.report.text import clip, shown_name, visible
 from pipelines.show.command import named_in_full
@@ -60,12 +60,14 @@ def _mark(job: Job, given: Mapping[str, Any]) -> None:
     job.run.nights = (night,)
     made = archive.add_mark(_asked(job, night, given))
     job.run.note(night, mark=made.id)
-    name = shown_name(made.principal, _NAME)
+    name, every = shown_name(made.principal, _NAME), archive.marks()
     if made.state == NONE:
-        job.say(f"{night}  {name}: earlier marks taken back{_of(made)}, mark {made.id}")
+        gone = taken_back(every, made)
+        told = ", ".join(f"{one.state} for {one.night} (mark {one.id})" for one in gone) or "there was none"
+        job.say(f"{night}  {name}: taken back{_of(made)}: {told}; mark {made.id}", *_kept(gone, made, every))
     else:
         job.say(f"{night}  {name}: {made.state} until {made.until}{_of(made)}, mark {made.id}")
-    job.say(*_contrary(holding(archive.marks(), night).get(made.principal)))
+    job.say(*_contrary(holding(every, night).get(made.principal)))
     job.say(f"to see it in the report, run {typed('report', archive, night)}")
 
 
@@ -91,7 +93,7 @@ def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
         state=state,
         because=words,
         features=asked.ranges(state, given["named"], rows["reasons"][0].as_py(), counts),
-        until=asked.until(last, night),
+        until=asked.until(state, last, night),
         made_at=datetime.now(UTC),
         run_id=job.run.run_id,
         os_user=os_user(),
@@ -103,6 +105,14 @@ def _of(made: Mark) -> str:
     """Of which features a mark is."""
     told = [f"{one.feature} 0 to {one.most:,}" for one in made.watched]
     return f", {', '.join(told)}" if told else ""
+
+
+def _kept(gone: Sequence[Mark], none: Mark, every: Sequence[Mark]) -> Iterator[str]:
+    """Which nights keep what was taken back on a later one, and what takes it back there, too."""
+    attacks = confirmed(every)
+    for flagged, one in {flags(one): one for one in gone if one.night < none.night}.items():
+        out = f", and {one.night} stays out of the baseline" if none.principal in attacks.get(one.night, ()) else ""
+        yield f"nights before {none.night} keep the mark for {one.night}{out}; to change that, pass {flagged}"
 
 
 def _contrary(held: Held | None) -> Iterator[str]:

@@ -1,23 +1,27 @@
-"""What of all marks holds on a night, and which nights are confirmed attacks. Pure.
+"""What of all marks holds on a night, and which nights are confirmed attacks.
 
-tests/pipelines/test_marks_holding.py."""
+Pure. tests/pipelines/test_marks_holding.py."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
-from pipelines.marking.record import CONFIRMED, EXPECTED, NONE, Mark, in_order
+from pipelines.marking.record import CONFIRMED, EXPECTED, INVESTIGATING, NONE, Mark, in_order
+
+_TOLD = timedelta(days=7)
+"""So long after its end a report tells that a mark as expected ended: a week, for whoever was away."""
 
 
 @dataclass(frozen=True)
 class Held:
     """What holds of one principal on a night.
 
-    `marks` holds the latest mark of each scope, the one that counts last; all of them ended before the night where
-    `ended` is true. `contrary` are those that say the opposite of another, superseded or not; none where all agree."""
+    `marks` holds the latest mark of each scope, the one that counts last; where `ended` is true, only the one that was
+    the last to end, in the week before the night. `contrary` are those that say the opposite of another about the same
+    night, superseded or not; none where all agree."""
 
     marks: tuple[Mark, ...]
     ended: bool
@@ -54,39 +58,59 @@ def _held(marks: Sequence[Mark], night: date) -> Held | None:
     in_force = tuple(mark for mark in latest.values() if mark.until >= night)
     if in_force:
         return Held(in_force, False, _contrary([mark for mark in standing if mark.until >= night]))
-    gone = tuple(latest.values())[-1:]
+    gone = sorted(latest.values(), key=lambda mark: mark.until)[-1:]
     # only of what stood apart must be told that it does so no more
-    return Held(gone, True, ()) if gone and gone[0].state == EXPECTED else None
+    told = tuple(mark for mark in gone if mark.state == EXPECTED and night - mark.until <= _TOLD)
+    return Held(told, True, ()) if told else None
 
 
 def _standing(marks: Iterable[Mark]) -> list[Mark]:
-    """In order, those that no later `none` took back: one without a feature takes back all, else those of its scope."""
+    """In order, those that no later `none` took back."""
     standing: list[Mark] = []
     for mark in in_order(list(marks)):
         if mark.state == NONE:
-            standing = [one for one in standing if mark.scope and one.scope != mark.scope]
+            standing = [one for one in standing if not _denies(mark, one)]
         else:
             standing.append(mark)
     return standing
 
 
+def _denies(later: Mark, one: Mark) -> bool:
+    """Whether the later mark speaks of all that one does: its night is no earlier, its features are the same or all."""
+    return one.night <= later.night and (not later.scope or later.scope == one.scope)
+
+
+def taken_back(marks: Iterable[Mark], none: Mark) -> list[Mark]:
+    """In order those of the marks that stood on its night until this one, which is among them and says `none`."""
+    theirs = in_order([mark for mark in marks if mark.principal == none.principal and mark.night <= none.night])
+    return [mark for mark in _standing(theirs[: theirs.index(none)]) if _denies(none, mark)]
+
+
 def _contrary(standing: Sequence[Mark]) -> tuple[Mark, ...]:
-    """Marks that contradict each other: harmless by one and an attack by another. To investigate denies neither."""
-    found = tuple(mark for mark in standing if mark.state in (EXPECTED, CONFIRMED))
-    return found if len({mark.state for mark in found}) > 1 else ()
+    """Marks of one night that contradict each other: harmless by one and an attack by another.
+
+    To investigate denies neither, and who was attacked one night may be as expected on another."""
+    states = {(mark.night, mark.state) for mark in standing}
+    both = {night for night, _ in states if {(night, EXPECTED), (night, CONFIRMED)} <= states}
+    return tuple(mark for mark in standing if mark.night in both and mark.state != INVESTIGATING)
 
 
 def confirmed(marks: Iterable[Mark]) -> Mapping[date, Mapping[str, str]]:
-    """By night the principals whose latest mark about that very night confirms an attack, each with that mark's id.
+    """By night who is confirmed as an attack by a mark of that very night, each with the latest such mark's id.
 
-    That it has ended does not matter: what was an attack that night remains one."""
-    by_principal: dict[str, list[Mark]] = defaultdict(list)
-    for mark in marks:
-        by_principal[mark.principal].append(mark)
+    Only `none` and `expected` of that night deny it. That the mark has ended, that the night is investigated, too, and
+    what is said of other nights does not matter: what was an attack remains one."""
     found: dict[date, dict[str, str]] = defaultdict(dict)
-    for principal, theirs in sorted(by_principal.items()):
-        latest = {mark.night: mark for mark in _standing(theirs)}
-        for night, mark in latest.items():
+    by_night: dict[tuple[str, date], list[Mark]] = defaultdict(list)
+    for mark in marks:
+        by_night[mark.principal, mark.night].append(mark)
+    for (principal, night), theirs in sorted(by_night.items()):
+        attacks: list[Mark] = []
+        for mark in in_order(theirs):
             if mark.state == CONFIRMED:
-                found[night][principal] = mark.id
+                attacks.append(mark)
+            elif mark.state != INVESTIGATING:
+                attacks = [one for one in attacks if not _denies(mark, one)]
+        if attacks:
+            found[night][principal] = attacks[-1].id
     return found

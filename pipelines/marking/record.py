@@ -36,7 +36,7 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
         "marked, from 0 to `most`, and whether it was named.",
     ),
     "until": (pa.date32(), "The last night on which it holds."),
-    "made_at": (pa.timestamp("us", "UTC"), "When it was written; of two that contradict each other the later counts."),
+    "made_at": (pa.timestamp("us", "UTC"), "When it was written; of two that say different things the later counts."),
     "run_id": (pa.string(), "The run that wrote it."),
     "os_user": (pa.string(), "Who wrote it, as the machine knows them; null where it does not."),
     "aws_identity": (
@@ -95,6 +95,11 @@ def written(mark: Mark) -> tuple[Mark, bytes]:
 def key(mark: Mark) -> str:
     """Where a written mark is kept."""
     return f"{folder(MARKS, mark.cluster, mark.night)}/mark-{mark.id}.parquet"
+
+
+def flags(mark: Mark) -> str:
+    """The flags by which a command means the night and the features of this mark, and no others."""
+    return " ".join([f"--date {mark.night}", *(f"--feature {name}" for name in sorted(mark.scope))])
 
 
 def _id(body: bytes) -> str:

@@ -173,8 +173,6 @@ class Marked:
     night: date  # the marked one
     until: date
     made_at: datetime
-    os_user: str | None
-    aws_identity: str | None
     features: tuple[MarkedRange, ...]
     reopened: tuple[str, ...]  # why an expected principal stands in the ranking again; empty where it does not
 

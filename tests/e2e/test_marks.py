@@ -136,14 +136,18 @@ def test_a_confirmed_night_leaves_the_baseline_of_nights_scored_after_it(archive
     score(archive, LAST)
     score(archive, BEFORE)
     assert everything(archive) == changed, "no mark precedes the marked night itself"
-    mark(archive, ATTACKER, "none")
+    kept = mark(archive, ATTACKER, "none").out
+    assert f"taken back: confirmed for {BEFORE} (mark {made})" in kept
+    assert f"{BEFORE} stays out of the baseline; to change that, pass --date {BEFORE}" in kept
+    gone = mark(archive, ATTACKER, "none", "--date", BEFORE).out
+    assert (f"taken back: confirmed for {BEFORE} (mark {made})" in gone, "stays out" in gone) == (True, False)
     score(archive, LAST)
     assert {key: body for key, body in everything(archive).items() if key in whole} == whole
 
 
 def test_marks_are_listed_as_they_hold_and_all_that_were_made(archive: Path) -> None:
     assert run("marks", archive).out == f"{CLUSTER}: no mark holds on {LAST}\n"
-    mark(archive, ATTACKER, "expected", "--date", BEFORE)
+    mark(archive, ATTACKER, "expected")
     against = mark(archive, ATTACKER, "confirmed")
     assert "marks of this principal contradict each other: expected for" in against.out
     before = everything(archive, apart_from="none")
@@ -165,6 +169,7 @@ def test_marks_are_listed_as_they_hold_and_all_that_were_made(archive: Path) -> 
         (("serviceaccount",), "'serviceaccount': 5 principals of 2026-09-15 have this in their names, one expected"),
         ((ATTACKER, "--feature", "secret_read"), "--feature 'secret_read': no feature, "),
         ((ATTACKER, "--until", "2026-09-01"), "--until 2026-09-01 is before the marked night"),
+        ((ATTACKER, "--as", "none", "--until", "2026-09-20"), "--until 2026-09-20: a mark as none has no end"),
         ((ATTACKER, "--until", "soon"), "--until 'soon': expected a date as YYYY-MM-DD"),
         ((ATTACKER, "--date", "2026-01-01"), "no event of prod is archived for 2026-01-01"),
         ((ATTACKER, "--as", "harmless"), "'harmless' is not one of"),
