@@ -6,14 +6,14 @@ Tested in tests/report/test_terminal.py.
 from collections.abc import Iterator, Sequence
 
 from rich.table import Table
-from rich.text import Text
 
 from pipelines.report.backtest import LIMITS, BackTest, Group, headline, percent
+from pipelines.report.drawing import drawable, table
 from pipelines.report.groups import groups
-from pipelines.report.model import Night
+from pipelines.report.model import Night, RankedPrincipal
 from pipelines.report.opinions import disagreement
 from pipelines.report.sentences import NOTHING, arrived, counted, figure, reason_sentence
-from pipelines.report.text import clip, shown_name, visible
+from pipelines.report.text import clip, shown_name
 
 _NAME = 100
 _REASON = 300
@@ -28,22 +28,16 @@ def ranking_table(night: Night, top: int = 10) -> Table:
     many = len(night.ranked)
     shown = f"the first {top} of " if many > top else ""
     title = f"{clip(night.cluster, _NAME)}, night of {night.date.isoformat()}: {shown}{counted(many, 'principals')}"
-    table = Table(title=_text(title), title_justify="left")
-    for name in ("Rank", "Principal", "Type", "Score", "Requests", "First reason"):
-        number = name in ("Rank", "Score", "Requests")
-        table.add_column(
-            Text(name),
-            justify="right" if number else "left",
-            no_wrap=number,
-            overflow="fold",
-        )
-    for row in night.ranked[:top]:
-        reason = reason_sentence(row.reasons[0]) if row.reasons else NOTHING
-        badge = night.badges.get(row.principal)
-        name = shown_name(row.principal, _NAME) + (f" [{badge}]" if badge else "")
-        cells = (figure(row.rank), name, clip(row.type, _NAME), figure(row.score))
-        table.add_row(*map(_text, (*cells, figure(row.requests), clip(reason, _REASON))))
-    return table
+    heads = ("Rank", "Principal", "Type", "Score", "Requests", "First reason")
+    return table(title, heads, (_row(night, row) for row in night.ranked[:top]), ("Rank", "Score", "Requests"))
+
+
+def _row(night: Night, row: RankedPrincipal) -> tuple[str, ...]:
+    reason = reason_sentence(row.reasons[0]) if row.reasons else NOTHING
+    badge = night.badges.get(row.principal)
+    name = shown_name(row.principal, _NAME) + (f" [{badge}]" if badge else "")
+    cells = (figure(row.rank), name, clip(row.type, _NAME), figure(row.score))
+    return (*cells, figure(row.requests), clip(reason, _REASON))
 
 
 def remarks(night: Night, top: int = 10) -> Iterator[str]:
@@ -73,14 +67,9 @@ def backtest_tables(found: BackTest) -> Iterator[str | Table]:
 
 def _shares(title: str, groups: Sequence[Group]) -> Table:
     limits = ("none above", *(f"at most {most}" for most in LIMITS[1:]))
-    table = Table(title, "ATT&CK", "Cases", *limits)
+    drawn = Table(title, "ATT&CK", "Cases", *limits)
     for group in groups:
         name = group.kind or group.type or NOTHING
         cells = (name, group.mitre or NOTHING, figure(group.cases), *map(percent, group.within))
-        table.add_row(*map(_text, cells))
-    return table
-
-
-def _text(value: str) -> Text:
-    # a Text is not markup: "[bold]" and "[link=...]" stay letters
-    return Text(visible(value))
+        drawn.add_row(*map(drawable, cells))
+    return drawn

@@ -14,10 +14,8 @@ from features.counts import STRANGE
 from features.matrix import SUFFIXES
 from pipelines.archive import RANKING, Archive
 from pipelines.decoded import Derived
+from pipelines.report.sentences import FIRST
 from pipelines.stages.history import History, PastNight
-
-FIRST = 10
-"""Ranks that are the top."""
 
 Record = dict[str, Any]
 

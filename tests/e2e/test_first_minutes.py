@@ -33,10 +33,10 @@ def test_its_commands_run_on_the_demo_and_show_what_is_said(demo_copy: str) -> N
 
 
 def test_its_snippet_finds_the_binding_that_allowed_the_request(
-    demo_copy: str, capfd: pytest.CaptureFixture[str]
+    demo: tuple[Path, list[str], str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     (snippet,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    exec(snippet.replace("build/demo", demo_copy), {})  # noqa: S102
+    exec(snippet.replace("build/demo", str(demo[0])), {})  # noqa: S102
     assert "batch-etl-runner" in capfd.readouterr().out
 
 

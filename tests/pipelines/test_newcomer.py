@@ -10,8 +10,9 @@ import pytest
 from features.counts import STRANGE
 from features.matrix import SUFFIXES
 from pipelines.decoded import Derived
+from pipelines.report.sentences import FIRST
 from pipelines.stages.history import History, PastNight
-from pipelines.stages.newcomer import FIRST, newcomers
+from pipelines.stages.newcomer import newcomers
 
 MONDAY, TUESDAY = date(2026, 9, 14), date(2026, 9, 15)
 NAMES = ("secret_reads", "execs")
