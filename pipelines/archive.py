@@ -175,15 +175,15 @@ class Archive:
             f"{commit.generation}; restore the object, or remove the night's folder and export it again"
         )
 
-    def derived(self, table: str, night: date) -> Derived | None:
-        """A derived table, or None where the night has none.
+    def derived(self, table: str, night: date, columns: tuple[str, ...] | None = None) -> Derived | None:
+        """A derived table, whole or of these columns, or None where the night has none.
 
         Raises:
-            DataError: the object is damaged.
+            DataError: the object is damaged, or lacks one of the columns.
         """
         where = f"{commits.folder(table, self.cluster, night)}/{table}.parquet"
         body = self.store.get(where)
-        return None if body is None else _decoded.table(body, f"{self.store.url}/{where}")
+        return None if body is None else _decoded.table(body, f"{self.store.url}/{where}", columns)
 
     def add_mark(self, mark: Mark) -> Mark:
         """Write a mark, once and for all; it comes back with its id.

@@ -4,10 +4,10 @@ each night it scores. tests/pipelines/test_decoded.py."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -25,31 +25,39 @@ class Derived:
     sha256: str
 
 
-class Decoded:
-    """Tables by the hash of their bytes; those not asked for the longest go first."""
+class Read(Protocol):
+    """Reads an object's bytes as `decode` does."""
 
-    def __init__(self, most: int = _BYTES, read: Callable[[bytes, str], tuple[pa.Table, Any]] = decode) -> None:
+    def __call__(self, body: bytes, where: str, columns: Sequence[str] | None) -> tuple[pa.Table, Any]: ...
+
+
+class Decoded:
+    """Tables by the hash of their bytes and the columns read; those not asked for the longest go first."""
+
+    def __init__(self, most: int = _BYTES, read: Read = decode) -> None:
         self._most, self._read = most, read
-        self._kept: OrderedDict[str, tuple[Derived, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Sequence[str] | None], tuple[Derived, int]] = OrderedDict()
         self._bytes = 0
 
-    def table(self, body: bytes, where: str) -> Derived:
+    def table(self, body: bytes, where: str, columns: tuple[str, ...] | None = None) -> Derived:
         """The table of an object's bytes.
 
         Args:
             where: its address, for errors.
+            columns: those that are read; the others cost nothing.
         Raises:
-            DataError: the object is damaged.
+            DataError: the object is damaged, or lacks one of the columns.
         """
         digest = sha256(body).hexdigest()
-        if digest in self._kept:
-            self._kept.move_to_end(digest)
-            return self._kept[digest][0]
-        found = Derived(*self._read(body, where), digest)
+        key = digest, columns
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+        found = Derived(*self._read(body, where, columns), digest)
         # the metadata, too, is larger than its bytes
         size = found.table.nbytes + len(body)
         if size <= self._most:
-            self._kept[digest] = found, size
+            self._kept[key] = found, size
             self._bytes += size
         while self._bytes > self._most:
             _, (_, gone) = self._kept.popitem(last=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -126,16 +126,16 @@ def rows_of(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def decode(body: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
-    """A table and its metadata, its checksum verified.
+def decode(body: bytes, where: str, columns: Sequence[str] | None = None) -> tuple[pa.Table, dict[str, Any]]:
+    """A table, or some of its columns, and its metadata; the checksum of the whole verified.
 
     Raises:
-        DataError: the bytes are not a whole Parquet file of ours.
+        DataError: the bytes are not a whole Parquet file of ours, or one without these columns.
     """
     try:
         if _sealed(body) != body:
             raise ValueError("its checksum is another")
-        table = pq.read_table(BytesIO(body))
+        table = pq.read_table(BytesIO(body), columns=None if columns is None else list(columns))
         meta = json.loads((table.schema.metadata or {})[_META])
     except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError) as error:
         raise DataError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 LOOK_BACK = 14
@@ -28,14 +28,20 @@ class EarlierNight:
 
     date: dt.date
     generation: int
-    standings: Mapping[str, Standing]  # by principal
+    standings: Mapping[str, Standing]  # by principal, of those that the report shows
     peers: Mapping[str, tuple[float, float]]  # by peer group: four of five of its scores lie between
 
     @classmethod
-    def of(cls, night: dt.date, generation: int, rows: Iterable[tuple[str, str, int, float]]) -> EarlierNight:
-        """Of rows of principal, peer group, rank and score."""
+    def of(
+        cls,
+        night: dt.date,
+        generation: int,
+        rows: Iterable[tuple[str, str, int, float]],
+        shown: Collection[str] | None = None,
+    ) -> EarlierNight:
+        """Of rows of principal, peer group, rank and score; all of them are shown where nobody says who is."""
         known = list(rows)
-        standings = {principal: Standing(rank, score) for principal, _, rank, score in known}
+        standings = {p: Standing(rank, score) for p, _, rank, score in known if shown is None or p in shown}
         return cls(night, generation, standings, spans((group, score) for _, group, _, score in known))
 
 

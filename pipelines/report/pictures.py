@@ -35,16 +35,18 @@ class Strip:
 
 
 class Strips:
-    """Strips on one logarithmic scale for all principals of a night."""
+    """Strips on one logarithmic scale for all principals of a night, as high as what is drawn."""
 
     def __init__(self, night: Night) -> None:
         self._night = night
         back = [(night.date - before.date).days for before in night.before]
         self._columns = min(LOOK_BACK, max([_FEWEST, *back]))
-        scores = [row.score for row in night.principals]
-        scores += [one.score for before in night.before for one in before.standings.values()]
-        self._top = math.log1p(max([1.0, *scores]))
         self.groups = sorted({row.peer_group for row in night.principals})
+        scores = [row.score for row in night.principals]
+        for before in night.before:
+            scores += [one.score for one in before.standings.values()]
+            scores += [high for group, (_, high) in before.peers.items() if group in self.groups]
+        self._top = math.log1p(max([1.0, *scores]))
 
     def peers(self) -> list[str]:
         """Of each group a bar a night, between which four of five of its members scored."""

@@ -15,6 +15,9 @@ from pipelines.errors import OrderError
 from pipelines.report.earlier import LOOK_BACK, EarlierNight
 from pipelines.stages.features import events_of, typed
 
+_STANDING = ("principal", "peer_group", "rank", "score")
+"""Columns of an earlier ranking that are read: its reasons and evidence are most of it."""
+
 
 def ranking_of(archive: Archive, night: date) -> Derived:
     """The night's ranking.
@@ -53,17 +56,19 @@ def counts_as_ranked(
     return {row["principal"]: row for row in rows.to_pylist()}
 
 
-def ranked_before(archive: Archive, night: date) -> tuple[EarlierNight, ...]:
+def ranked_before(archive: Archive, night: date, shown: Collection[str]) -> tuple[EarlierNight, ...]:
     """The nights that a report looks back on, as they are ranked now, ascending.
 
+    Args:
+        shown: the principals whose standings are kept; spans are of everybody.
     Raises:
         DataError: a ranking is damaged.
     """
     known = [day for day in archive.nights(RANKING) if 0 < (night - day).days <= LOOK_BACK]
-    found = ((day, archive.derived(RANKING, day)) for day in known)
-    return tuple(_earlier(day, ranking) for day, ranking in found if ranking is not None)
+    found = ((day, archive.derived(RANKING, day, _STANDING)) for day in known)
+    return tuple(_earlier(day, ranking, shown) for day, ranking in found if ranking is not None)
 
 
-def _earlier(night: date, ranking: Derived) -> EarlierNight:
-    columns = ranking.table.select(["principal", "peer_group", "rank", "score"]).to_pydict()
-    return EarlierNight.of(night, ranking.meta["generation"], zip(*columns.values(), strict=True))
+def _earlier(night: date, ranking: Derived, shown: Collection[str]) -> EarlierNight:
+    columns = ranking.table.to_pydict()
+    return EarlierNight.of(night, ranking.meta["generation"], zip(*columns.values(), strict=True), shown)

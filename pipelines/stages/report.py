@@ -68,7 +68,8 @@ def report(archive: Archive, night: date) -> Published:
             f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
             f"run {typed('score', archive, night)}"
         ) from error
-    said = replace(marked(archive, ranking, said), before=ranked_before(archive, night))
+    shown = {row.principal for row in said.ranked}
+    said = replace(marked(archive, ranking, said), before=ranked_before(archive, night, shown))
     to = folder(REPORTS, archive.cluster, night)
     bodies = {
         "ranking.csv": ranking_csv(said),

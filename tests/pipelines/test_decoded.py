@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import pyarrow as pa
@@ -20,7 +21,9 @@ class Reader:
     def __init__(self) -> None:
         self.read: list[bytes] = []
 
-    def __call__(self, body: bytes, _where: str) -> tuple[pa.Table, dict[str, str]]:
+    def __call__(
+        self, body: bytes, _where: str, _columns: Sequence[str] | None = None
+    ) -> tuple[pa.Table, dict[str, str]]:
         self.read.append(body)
         return pa.table({"x": pa.nulls(ROWS, pa.int64()).fill_null(len(self.read))}), {"of": body.decode()}
 
@@ -54,6 +57,24 @@ def test_a_table_larger_than_all_that_is_kept_displaces_none() -> None:
     for body in (b"a", bytes(100_000), b"a"):
         made.table(body, "x")
     assert len(reader.read) == 2
+
+
+def test_columns_asked_for_are_read_alone_and_kept_apart_from_the_whole() -> None:
+    body = encode(pa.table({"x": [1, 2], "y": [3, 4], "z": [5, 6]}), {"y": 1})
+    made = Decoded()
+    few = made.table(body, "x", ("z", "x"))
+    assert (few.table.column_names, few.table["z"].to_pylist(), few.meta) == (["z", "x"], [5, 6], {"y": 1})
+    assert made.table(body, "x").table.column_names == ["x", "y", "z"]
+    assert made.table(body, "x", ("z", "x")) is few
+    assert few.sha256 == made.table(body, "x").sha256
+
+
+def test_a_table_without_a_column_asked_for_is_refused_and_so_is_damage_in_a_column_not_read() -> None:
+    body = encode(pa.table({"x": [1, 2], "y": ["secret-1", "secret-2"]}), {})
+    with pytest.raises(DataError, match=r"somewhere: not a whole table .*\(w\)"):
+        Decoded().table(body, "somewhere", ("x", "w"))
+    with pytest.raises(DataError, match="checksum"):
+        Decoded().table(body.replace(b"secret-2", b"secret-3"), "somewhere", ("x",))
 
 
 def test_a_table_bears_the_hash_of_its_bytes_and_damage_is_never_kept() -> None:
