@@ -31,7 +31,8 @@ from pipelines.progress import Progress, complain, shown, silenced, told
 from pipelines.report.text import visible
 from pipelines.runs import Run
 from pipelines.sources.opening import CLOUDWATCH
-from pipelines.stages.listing import list_reports
+from pipelines.stages.features import typed
+from pipelines.stages.listing import INDEX, list_reports
 from pipelines.store import ObjectStore, open_store, refuse_place
 
 _WIDTH = 140
@@ -224,7 +225,8 @@ def _listed(run: Run, store: ObjectStore) -> Iterator[None]:
     """Lists all reports anew when the run has written some, also one that a later night ended.
 
     Raises:
-        AwsError: the list could not be written; every report stands.
+        AuditForestError: the list could not be written, though every report was: what a scheduler was promised is not
+            all there, and to run any report again is cheap.
     """
     try:
         yield
@@ -234,8 +236,15 @@ def _listed(run: Run, store: ObjectStore) -> Iterator[None]:
             with suppress(AuditForestError):
                 list_reports(store)
         raise
-    if run.reported:
+    if not run.reported:
+        return
+    try:
         list_reports(store)
+    except AuditForestError as error:
+        raise type(error)(
+            f"{error}. Each night's report is written, only {INDEX}, which lists all reports, is as it was before; "
+            f"then run {typed('report', Archive(store, run.cluster), run.reported[-1])}"
+        ) from error
 
 
 @contextmanager

@@ -63,9 +63,9 @@ class Run:
         self.by_night.setdefault(night.isoformat(), {}).update(facts)
 
     @property
-    def reported(self) -> bool:
-        """Has it written a night's report?"""
-        return any("reports" in facts for facts in self.by_night.values())
+    def reported(self) -> list[date]:
+        """The nights of which it has written a report, ascending."""
+        return sorted(date.fromisoformat(night) for night, facts in self.by_night.items() if "reports" in facts)
 
     def body(self, finished: datetime, exit_code: int, error: str | None, peak_bytes: int) -> bytes:
         """The record as JSON."""

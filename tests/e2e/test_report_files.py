@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import shutil
 from datetime import date, timedelta
 from html.parser import HTMLParser
@@ -197,6 +198,23 @@ def test_no_hostile_text_reaches_the_terminal_raw(hostile: tuple[Path, Ended]) -
     assert len(ended.out) < 60_000
     assert all(json.loads(line)["cluster"] == CLUSTER for line in ended.err.splitlines())
     assert ended.err.isascii()
+
+
+def test_a_list_of_reports_that_cannot_be_written_ends_with_4_and_names_what_makes_it(archive: Path) -> None:
+    page = object_of(archive, "reports", LAST, "report.html")
+    (archive / INDEX).unlink()
+    (archive / INDEX).mkdir()
+    page.unlink()
+    failed = auditforest("report", "--cluster", CLUSTER, "--archive", archive, "--date", LAST)
+    (said,) = failed.complaints
+    assert failed.code == 4
+    assert f"only {INDEX}, which lists all reports, is as it was before" in said
+    assert page.exists()
+    assert records(archive)[-1]["exit_code"] == 4
+    (archive / INDEX).rmdir()
+    _, *words = shlex.split(said.rpartition("then run ")[2].strip("'"))
+    assert auditforest(*words).code == 0
+    assert f"date={LAST}/report.html" in (archive / INDEX).read_text(encoding="utf-8")
 
 
 def test_a_path_that_steers_a_terminal_is_drawn(built: Built, tmp_path: Path) -> None:
