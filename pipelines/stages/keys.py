@@ -1,7 +1,7 @@
 """Where the archive's order is cut into spans of rows, by a sample of their keys.
 
-A key begins like its row's place in the order (ORDER), so rows never leave it; what lies behind the beginning of a user
-name or of the other texts is not looked at. tests/pipelines/test_sorting.py."""
+A key begins like its row's place in the order (ORDER), so rows never leave it; what lies behind the beginning of the
+texts after user and time is not looked at. tests/pipelines/test_sorting.py."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from pipelines.parsing.events import ORDER
 
 _USER, _TIME, *_TIES = ORDER
-_USER_BYTES = 400
-"""No user name of a cluster is longer; of a longer one the rows are never parted."""
+_NAME_BYTES = 32_000_000
+"""Of the users' names held at once: of longer ones fewer rows are looked at."""
 _TIE_BYTES = 96
 """An audit id as long as an API server takes one, a stage, and enough of a hash to part what is alike in both."""
 _NONE = b""
@@ -34,6 +34,7 @@ class Keys:
     def __init__(self, most: int) -> None:
         self._most = most
         self._names: list[bytes] = []
+        self._name_bytes = 0
         self._codes: dict[bytes, int] = {}
         tie = f"S{_TIE_BYTES}"
         self._sample = np.empty(
@@ -52,10 +53,10 @@ class Keys:
         names, users, times = _users(taken)
         new = np.empty(len(some), self._sample.dtype)
         new["user"] = np.array([self._code(name) for name in names], np.int32)[users]
-        new["time"], new["tie"], new["drawn"] = times, _ties(taken, names, users), drawn[some]
+        new["time"], new["tie"], new["drawn"] = times, _ties(taken), drawn[some]
         new["bytes"] = batch.nbytes / len(batch)
         self._sample = np.concatenate([self._sample, new])
-        while len(self._sample) > self._most:
+        while len(self._sample) > self._most or self._name_bytes > _NAME_BYTES:
             self._share /= 2
             self._sample = self._sample[self._sample["drawn"] < self._share]
             self._forget()
@@ -64,12 +65,14 @@ class Keys:
         code = self._codes.setdefault(name, len(self._names))
         if code == len(self._names):
             self._names.append(name)
+            self._name_bytes += len(name)
         return code
 
     def _forget(self) -> None:
         """Only names in the sample are kept: a night may hold as many as it has rows."""
         used, self._sample["user"] = np.unique(self._sample["user"], return_inverse=True)
         self._names = [self._names[i] for i in used.tolist()]
+        self._name_bytes = sum(map(len, self._names))
         self._codes = {name: i for i, name in enumerate(self._names)}
 
     def spans(self, most: int) -> Spans:
@@ -96,7 +99,7 @@ def _spans(from_users: list[bytes], from_times: Longs, from_ties: NDArray[np.byt
             before, until = (np.searchsorted(from_times[begin:end], times[mine], side) for side in ("left", "right"))
             numbers[mine] += before
             tied = mine[before < until]
-            ties = _ties(batch.select(ORDER).take(pa.array(tied)), names, users[tied])
+            ties = _ties(batch.select(ORDER).take(pa.array(tied)))
             for at in np.unique(before[before < until]).tolist():
                 here = times[tied] == from_times[begin + at]
                 same = from_ties[begin:end][from_times[begin:end] == from_times[begin + at]]
@@ -107,31 +110,20 @@ def _spans(from_users: list[bytes], from_times: Longs, from_ties: NDArray[np.byt
 
 
 def _users(batch: pa.RecordBatch) -> tuple[list[bytes], NDArray[np.int32], Longs]:
-    """The beginnings of the users' names, of each row which of them is its, and its time."""
+    """The users' names, of each row which of them is its, and its time."""
     # the dictionary of a batch may hold more than its rows
     few = flat(batch[_USER]).cast(pa.binary()).dictionary_encode(null_encoding="encode")
-    found = few.dictionary.to_pylist()
-    codes = few.indices.to_numpy()
-    times = batch[_TIME].cast(pa.int64()).to_numpy()
-    names = [_NONE if name is None else b"\1" + name[:_USER_BYTES] for name in found]
-    distinct = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    users = np.array([distinct[name] for name in names], np.int32)[codes]
-    return list(distinct), users, np.where(_long(list(distinct), users), 0, times)
+    names = [_NONE if name is None else b"\1" + name for name in few.dictionary.to_pylist()]
+    return names, few.indices.to_numpy(), batch[_TIME].cast(pa.int64()).to_numpy()
 
 
-def _long(names: list[bytes], users: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Of which rows the user's name goes on: of two that begin alike, what comes behind the name says nothing."""
-    return np.array([len(name) > _USER_BYTES for name in names], np.bool_)[users]
-
-
-def _ties(batch: pa.RecordBatch, names: list[bytes], users: NDArray[np.int32]) -> NDArray[np.bytes_]:
+def _ties(batch: pa.RecordBatch) -> NDArray[np.bytes_]:
     """The beginnings of the texts behind user and time, as one text that is ordered as they are."""
     if not len(batch):
         return np.empty(0, f"S{_TIE_BYTES}")
     parts = [_before_more(flat(batch[name]).cast(pa.binary())) for name in _TIES]
     joined = pc.binary_slice(pc.binary_join_element_wise(*parts, b""), 0, _TIE_BYTES)
-    ties = np.array(joined.to_pylist(), f"S{_TIE_BYTES}")
-    return np.where(_long(names, users), b"", ties)
+    return np.array(joined.to_pylist(), f"S{_TIE_BYTES}")
 
 
 def _before_more(texts: pa.Array) -> pa.Array:

@@ -55,7 +55,7 @@ def _batch(rows: list[Row], first: int, packed: bool, packed_lists: bool) -> pa.
     st.booleans(),
     st.integers(1, 4000),
     st.integers(1, 40),
-    st.sampled_from([(1, 1), (2, 5), (3, 9), (400, 96)]),
+    st.sampled_from([(1, 1), (4, 5), (9, 9), (1 << 20, 96)]),
 )
 def test_rows_come_in_the_engines_order_however_many_are_held(
     tmp_path_factory: pytest.TempPathFactory,
@@ -63,7 +63,7 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
     packed: bool,
     span_bytes: int,
     sample: int,
-    looked_at: tuple[int, int],
+    kept: tuple[int, int],
 ) -> None:
     starts = itertools.accumulate((len(rows) for rows, _ in found[:-1]), initial=0)
     # lists come both ways in one night: packed by our own parts, plain from other readers
@@ -79,8 +79,8 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
         return iter(batches)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "_USER_BYTES", looked_at[0])
-        patch.setattr(keys, "_TIE_BYTES", looked_at[1])
+        patch.setattr(keys, "_NAME_BYTES", kept[0])
+        patch.setattr(keys, "_TIE_BYTES", kept[1])
         ordered = pa.Table.from_batches(list(in_order(once, lambda rows: rows, folder, span_bytes, sample)))
 
     assert ordered.select(expected.column_names).to_pylist() == expected.to_pylist()
@@ -96,29 +96,53 @@ def test_no_row_has_no_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("alike", ["user and time", "audit id and stage, too"])
 def test_rows_of_one_user_at_one_time_are_held_a_span_at_a_time(tmp_path: Path, alike: str) -> None:
-    count, span_bytes, at = 40_000, 1_000_000, datetime(2026, 9, 15, tzinfo=UTC)
+    count, span_bytes = 40_000, 1_000_000
     hashes = [sha256(b"%d" % n).hexdigest() for n in range(count)]
     ids = hashes if alike == "user and time" else ["f" * 64] * count
-    stages = ["ResponseComplete"] * count
-    columns = [["eve"] * count, [at] * count, ids, stages, hashes, [[]] * count, range(count)]
-    whole = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA)
-    held: list[int] = []
-
-    def noted(rows: pa.Table) -> pa.Table:
-        held.append(rows.nbytes)
-        return rows
-
-    ordered = list(in_order(lambda: iter(whole.to_batches(2000)), noted, tmp_path, span_bytes))
-    assert pa.Table.from_batches(ordered)["content_hash"].to_pylist() == sorted(hashes)
+    ordered, held = _spanned(_at_once(["eve"] * count, ids, hashes), tmp_path, span_bytes)
+    assert ordered["content_hash"].to_pylist() == sorted(hashes)
     # a batch may hold its texts with less beside them than the file they are read back from
     assert max(held) < 2 * span_bytes
 
 
-def test_users_by_the_hundred_thousand_take_no_memory_of_the_sort() -> None:
+def test_users_whose_names_begin_alike_are_held_a_span_at_a_time(tmp_path: Path) -> None:
+    count, span_bytes = 8_000, 1_000_000
+    ends = [sha256(b"%d" % n).hexdigest() for n in range(count)]
+    names = ["x" * 900 + end for end in ends]
+    ordered, held = _spanned(_at_once(names, ends, ends), tmp_path, span_bytes)
+    assert ordered["username"].to_pylist() == sorted(names)
+    assert max(held) < 2 * span_bytes
+
+
+def _at_once(users: list[str], ids: list[str], hashes: list[str]) -> pa.Table:
+    """An event of each user, all at one time."""
+    count, at = len(users), datetime(2026, 9, 15, tzinfo=UTC)
+    columns = [users, [at] * count, ids, ["ResponseComplete"] * count, hashes, [[]] * count, range(count)]
+    return pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA)
+
+
+def _spanned(rows: pa.Table, folder: Path, span_bytes: int) -> tuple[pa.Table, list[int]]:
+    """The rows in order, and the bytes of each span while it was held."""
+    held: list[int] = []
+
+    def noted(span: pa.Table) -> pa.Table:
+        held.append(span.nbytes)
+        return span
+
+    ordered = list(in_order(lambda: iter(rows.to_batches(2000)), noted, folder, span_bytes))
+    return pa.Table.from_batches(ordered), held
+
+
+@pytest.mark.parametrize(("users", "length"), [(200_000, 40), (20_000, 4_000)], ids=["many", "of long names"])
+def test_users_by_the_hundred_thousand_take_no_memory_of_the_sort(
+    monkeypatch: pytest.MonkeyPatch, users: int, length: int
+) -> None:
+    monkeypatch.setattr(keys, "_NAME_BYTES", 200_000)
+
     def rows() -> Iterator[pa.RecordBatch]:
         at = datetime(2026, 9, 15, tzinfo=UTC)
-        for first in range(0, 200_000, 2000):
-            names = [f"user {n} of a name that nobody else has" for n in range(first, first + 2000)]
+        for first in range(0, users, 2000):
+            names = [f"user {n} of a name that nobody else has".ljust(length) for n in range(first, first + 2000)]
             yield _batch([(name, 0, "a", "b", "c", []) for name in names], first, False, False).set_column(
                 1, "stage_ts", pa.array([at] * 2000, _SCHEMA.field("stage_ts").type)
             )
