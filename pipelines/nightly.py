@@ -200,7 +200,7 @@ def behind(archive: Archive, nights: Sequence[date]) -> list[date]:
     """Of these nights the ranked ones whose ranking or report is older than their events, whichever run ended early."""
     found = []
     for night in nights:
-        ranking, commit = archive.derived(RANKING, night), archive.newest(EVENTS, night)
+        ranking, commit = archive.derived(RANKING, night, ()), archive.newest(EVENTS, night)
         if ranking is not None and commit is not None:
             generations = {ranking.meta["generation"], reported(archive, night)}
             if generations != {commit.generation}:

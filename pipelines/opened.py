@@ -20,12 +20,12 @@ from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.arguments import cluster_name, day
 from pipelines.commits import Commit, Part
 from pipelines.config import ParseConfig
-from pipelines.decoded import Derived
 from pipelines.engine import engine
 from pipelines.errors import ConfigError, OrderError
 from pipelines.parsing.events import SCHEMA
 from pipelines.scratch import scratch
-from pipelines.stages.features import events_of, typed
+from pipelines.stages.features import events_of
+from pipelines.stages.made import made
 from pipelines.stages.parts import read_parts
 from pipelines.store import LocalStore, ObjectStore
 from pipelines.words import listed
@@ -33,7 +33,6 @@ from pipelines.words import listed
 Nights = date | str | Iterable[date | str] | None
 """One night, or several, as dates or YYYY-MM-DD; None for every night that the table has."""
 
-_MADE_BY = {ITEMS: "features", PRINCIPAL_DAYS: "features", RANKING: "score"}
 _ORDER = {ITEMS: "principal, kind, item", PRINCIPAL_DAYS: "principal", RANKING: "rank, principal"}
 
 
@@ -178,23 +177,6 @@ class OpenArchive:
         if not path.exists():
             archive.fetch(commit, part, path)
         return path
-
-
-def made(archive: Archive, table: str, night: date) -> Derived:
-    """A derived table of a night.
-
-    Raises:
-        OrderError: the night has none; says which stage makes it.
-        DataError: the object is damaged.
-    """
-    found = archive.derived(table, night)
-    if found is None:
-        events_of(archive, night)
-        raise OrderError(
-            f"{archive.store.url}: {archive.cluster}, {night}: the night has no {table} yet; "
-            f"run {typed(_MADE_BY[table], archive, night)}"
-        )
-    return found
 
 
 def _named(usernames: set[str]) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 import click
 import pyarrow.compute as pc
 from rich.table import Table
-from rich.text import Text
 
-from pipelines.archive import Archive
+from pipelines.archive import RANKING, Archive
 from pipelines.arguments import cluster_name, day
 from pipelines.config_load import load
 from pipelines.jobs import Job, archive_of, clusters_of, each, opened, say
@@ -22,12 +21,14 @@ from pipelines.marking.author import aws_identity, os_user
 from pipelines.marking.holding import Held, confirmed, holding, taken_back
 from pipelines.marking.record import NONE, STATES, Mark, flags
 from pipelines.options import options
-from pipelines.report.text import clip, shown_name, visible
+from pipelines.report.drawing import table
+from pipelines.report.text import clip, shown_name
 from pipelines.show.command import named_in_full
 from pipelines.show.gather import last_ranked
 from pipelines.show.naming import meant
 from pipelines.stages.features import typed
-from pipelines.stages.ranked import counts_as_ranked, ranking_of
+from pipelines.stages.made import made
+from pipelines.stages.ranked import counts_as_ranked
 from pipelines.store import refuse_place
 
 _NAME, _TEXT = 80, 200
@@ -81,7 +82,7 @@ def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
     archive, state = job.archive, given["state"]
     words = asked.because(given["because"])
     last = None if given["until"] is None else day("--until", given["until"])
-    ranking = ranking_of(archive, night)
+    ranking = made(archive, RANKING, night)
     with named_in_full():
         principal = meant(given["principal"], [ranking.table], [night])
     rows = ranking.table.filter(pc.equal(ranking.table["principal"], principal))
@@ -154,15 +155,15 @@ def _held(archive: Archive, night: date) -> str | Table:
     return _table(f"{archive.cluster}: marks that hold on {night}", [mark for held in theirs for mark in held.marks])
 
 
-def _table(title: str, listed: list[Mark]) -> Table:
-    table = Table(title=Text(title), title_justify="left")
-    for head in ("Mark", "Principal", "Says", "From", "Until", "Because", "By"):
-        table.add_column(Text(head), overflow="fold", no_wrap=head in ("Mark", "Says", "From", "Until"))
+def _table(title: str, listed: Sequence[Mark]) -> Table:
+    heads = ("Mark", "Principal", "Says", "From", "Until", "Because", "By")
+    return table(title, heads, _rows(listed), whole=("Mark", "Says", "From", "Until"))
+
+
+def _rows(listed: Sequence[Mark]) -> Iterator[Sequence[str]]:
     for one in listed:
         who = ", ".join(shown_name(name, _NAME) for name in (one.os_user, one.aws_identity) if name is not None)
         by = f"{who or 'nobody known'}, {one.made_at:%Y-%m-%d %H:%M} UTC"
         name = shown_name(one.principal, _NAME)
         scope = f"{name} ({', '.join(sorted(one.scope))})" if one.scope else name
-        cells = (one.id, scope, one.state, f"{one.night}", f"{one.until}", visible(clip(one.because, _TEXT)), by)
-        table.add_row(*map(Text, cells))
-    return table
+        yield one.id, scope, one.state, f"{one.night}", f"{one.until}", clip(one.because, _TEXT), by

@@ -10,12 +10,19 @@ from rich.text import Text
 from pipelines.report.text import clip, visible
 
 
-def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[str] = ()) -> Table:
-    """A table under its title, with the columns named in `numbers` to the right."""
+def table(
+    title: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numbers: Collection[str] = (),
+    whole: Collection[str] = (),
+) -> Table:
+    """A table under its title; columns in `numbers` stand to the right, and break no more than those in `whole`."""
     drawn = Table(title=drawable(title), title_justify="left")
     for head in heads:
         number = head in numbers
-        drawn.add_column(Text(head), justify="right" if number else "left", no_wrap=number, overflow="fold")
+        kept = number or head in whole
+        drawn.add_column(Text(head), justify="right" if number else "left", no_wrap=kept, overflow="fold")
     for row in rows:
         drawn.add_row(*map(drawable, row))
     return drawn

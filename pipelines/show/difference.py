@@ -15,11 +15,11 @@ from features.items import KINDS
 from features.matrix import least_of
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.errors import OrderError
-from pipelines.opened import made
 from pipelines.report.shown import Changed, Compared, Touched
 from pipelines.show.gather import items_of, past_rank
 from pipelines.show.naming import meant
 from pipelines.stages.features import typed
+from pipelines.stages.made import made
 
 
 def compared(archive: Archive, asked: str, before: date, after: date) -> Compared:

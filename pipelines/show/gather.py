@@ -16,17 +16,19 @@ from features.items import KINDS
 from features.predicates import listed
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.decoded import Derived
-from pipelines.errors import ConfigError, OrderError
-from pipelines.opened import OpenArchive, made
+from pipelines.errors import ConfigError
+from pipelines.opened import OpenArchive
 from pipelines.report.model import Night, RankedPrincipal
 from pipelines.report.shown import Items, PastRank, Request, Shown
 from pipelines.show.evidence import archived, kept
 from pipelines.show.granted import used
 from pipelines.show.naming import meant
-from pipelines.stages.features import typed
+from pipelines.stages.made import made
 from pipelines.stages.report import marked, night_of
 
 Tables = dict[str, pa.Table]
+
+_PLACE = ("rank", "rank_lo", "rank_hi", "score", "requests")
 
 
 def shown(opened: OpenArchive, archive: Archive, asked: str, night: date | None, days: int) -> Shown:
@@ -80,20 +82,14 @@ def ranked(archive: Archive, night: date, ranking: Derived, principal: str) -> N
     Raises:
         OrderError: it was ranked by a version that this one cannot read, or by other counts than stand there now.
     """
-    try:
-        alone = night_of(replace(ranking, table=_of(ranking.table, principal)))
-    except (KeyError, TypeError, ValueError) as error:
-        raise OrderError(
-            f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
-            f"run {typed('score', archive, night)}"
-        ) from error
+    alone = night_of(archive, replace(ranking, table=_of(ranking.table, principal)), night)
     found = marked(archive, ranking, alone)
     return replace(found, ranked=found.principals, expected=())
 
 
 def past_rank(archive: Archive, night: date, principal: str) -> PastRank:
     """Where the principal stood on a night."""
-    ranking = archive.derived(RANKING, night)
+    ranking = archive.derived(RANKING, night, ("principal", *_PLACE, "reasons"))
     if ranking is None:
         return PastRank(night, None)
     rows = _of(ranking.table, principal).to_pylist()
@@ -101,7 +97,7 @@ def past_rank(archive: Archive, night: date, principal: str) -> PastRank:
         return PastRank(night, ranking.table.num_rows)
     (row,) = rows
     first = row["reasons"][0] if row["reasons"] else {"feature": None, "value": None}
-    kept = {name: row[name] for name in ("rank", "rank_lo", "rank_hi", "score", "requests")}
+    kept = {name: row[name] for name in _PLACE}
     return PastRank(night, ranking.table.num_rows, **kept, reason=first["feature"], value=first["value"])
 
 

@@ -21,12 +21,12 @@ Record = dict[str, Any]
 
 
 def ranking_before(archive: Archive, past: History) -> Derived | None:
-    """The ranking of the last night of the history; None where it has none.
+    """Who stands where in the ranking of the last night of the history; None where it has none.
 
     Raises:
         DataError: it is damaged.
     """
-    return archive.derived(RANKING, past.nights[-1].night) if past.nights else None
+    return archive.derived(RANKING, past.nights[-1].night, ("principal", "rank")) if past.nights else None
 
 
 def newcomers(ranked: Iterable[Mapping[str, Any]], past: History, before: Derived | None) -> dict[str, Record]:

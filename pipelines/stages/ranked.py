@@ -1,4 +1,4 @@
-"""A ranked night as it stands, the counts it was ranked by, and the ranked nights before it."""
+"""The counts that a night was ranked by, and the ranked nights before it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,10 @@ from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.decoded import Derived
 from pipelines.errors import OrderError
 from pipelines.report.earlier import LOOK_BACK, EarlierNight
-from pipelines.stages.features import events_of, typed
+from pipelines.stages.features import typed
 
 _STANDING = ("principal", "peer_group", "rank", "score")
 """Columns of an earlier ranking that are read: its reasons and evidence are most of it."""
-
-
-def ranking_of(archive: Archive, night: date) -> Derived:
-    """The night's ranking.
-
-    Raises:
-        OrderError: no event of the night is archived, or it was not ranked yet.
-        DataError: the ranking is damaged.
-    """
-    ranking = archive.derived(RANKING, night)
-    if ranking is None:
-        events_of(archive, night)
-        raise OrderError(
-            f"{archive.store.url}: {archive.cluster}, {night}: the night is not ranked yet; "
-            f"run {typed('score', archive, night)}"
-        )
-    return ranking
 
 
 def counts_as_ranked(

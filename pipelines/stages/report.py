@@ -11,7 +11,7 @@ from typing import Any
 
 from features.catalogue import feature
 from features.feature import Feature
-from pipelines.archive import Archive
+from pipelines.archive import RANKING, Archive
 from pipelines.commits import folder, gaps
 from pipelines.decoded import Derived
 from pipelines.errors import OrderError
@@ -36,7 +36,8 @@ from pipelines.report.ranking_json import ranking_json
 from pipelines.report.summary import Summary
 from pipelines.report.table_csv import ranking_csv
 from pipelines.stages.features import typed
-from pipelines.stages.ranked import counts_as_ranked, ranked_before, ranking_of
+from pipelines.stages.made import made
+from pipelines.stages.ranked import counts_as_ranked, ranked_before
 
 REPORTS = "reports"
 BACKTEST = "backtest.json"
@@ -59,15 +60,8 @@ def report(archive: Archive, night: date) -> Published:
         OrderError: no event of the night is archived, or it was not ranked yet, or by a version this one cannot read.
         DataError: the ranking is damaged.
     """
-    ranking = ranking_of(archive, night)
-    try:
-        said = night_of(ranking)
-    except (KeyError, TypeError, ValueError) as error:
-        # a feature or a column that was renamed since
-        raise OrderError(
-            f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
-            f"run {typed('score', archive, night)}"
-        ) from error
+    ranking = made(archive, RANKING, night)
+    said = night_of(archive, ranking, night)
     shown = {row.principal for row in said.ranked}
     said = replace(marked(archive, ranking, said), before=ranked_before(archive, night, shown))
     to = folder(REPORTS, archive.cluster, night)
@@ -119,8 +113,23 @@ def reported(archive: Archive, night: date) -> int | None:
         return None
 
 
-def night_of(ranking: Derived) -> Night:
-    """A ranking as the report's own words."""
+def night_of(archive: Archive, ranking: Derived, night: date) -> Night:
+    """The night's ranking, all of it or some rows, as the report's own words.
+
+    Raises:
+        OrderError: it was ranked by a version that this one cannot read.
+    """
+    try:
+        return _night(ranking)
+    except (KeyError, TypeError, ValueError) as error:
+        # a feature or a column that was renamed since
+        raise OrderError(
+            f"{archive.store.url}: {archive.cluster}, {night}: ranked by another version of auditforest ({error}); "
+            f"run {typed('score', archive, night)}"
+        ) from error
+
+
+def _night(ranking: Derived) -> Night:
     meta = ranking.meta
     counts = meta["counts"]
     fields = (

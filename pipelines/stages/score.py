@@ -28,6 +28,7 @@ from pipelines.stages.detail import detailed
 from pipelines.stages.features import events_of, requests_of, typed
 from pipelines.stages.history import History, history
 from pipelines.stages.judge import first, judge
+from pipelines.stages.made import made
 from pipelines.stages.newcomer import newcomers, ranking_before
 from pipelines.stages.origin import code, unchanged
 from pipelines.stages.together import together
@@ -99,14 +100,11 @@ def _strangers(records: Sequence[Record], past: History) -> Iterator[str]:
 
 
 def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
-    days = archive.derived(PRINCIPAL_DAYS, night)
-    mend = f"run {typed('features', archive, night)}"
-    where = f"{archive.store.url}: {archive.cluster}, {night}"
-    if days is None:
-        raise OrderError(f"{where}: the night has no counts yet; {mend}")
+    days = made(archive, PRINCIPAL_DAYS, night)
     if days.meta["catalogue"] != HASH or any(days.meta["origin"].get(name) != made for name, made in wanted.items()):
         raise OrderError(
-            f"{where}: the counts are of other events, history, marks or features than stand here now; {mend}"
+            f"{archive.store.url}: {archive.cluster}, {night}: the counts are of other events, history, marks or "
+            f"features than stand here now; run {typed('features', archive, night)}"
         )
     return days
 
