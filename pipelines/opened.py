@@ -5,7 +5,7 @@ Only what is committed is read. docs/notebooks.md shows its use, tests/e2e/test_
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipelines.commits import Commit, Part
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
 from pipelines.errors import ConfigError, OrderError
+from pipelines.marking.record import table as marked
 from pipelines.parsing.events import SCHEMA
 from pipelines.scratch import scratch
 from pipelines.stages.features import events_of
@@ -138,12 +139,27 @@ class OpenArchive:
         """
         return self._derived(RANKING, self.of(cluster), nights)
 
+    def marks(self, cluster: str | None = None, nights: Nights = None) -> duckdb.DuckDBPyRelation:
+        """What analysts ever said of principals, those marks that no longer hold among it, in the order of made_at.
+
+        `date` is the marked night and `id` the mark's, by which `auditforest marks` names it. A night on which nobody
+        is marked has no row.
+
+        Raises:
+            DataError: a mark is damaged.
+        """
+        archive = self.of(cluster)
+        asked = None if nights is None else _asked(nights)
+        found = [mark for mark in archive.marks() if asked is None or mark.night in asked]
+        rows = marked(found).append_column("id", pa.array([mark.id for mark in found], pa.string()))
+        placed = _placed(rows, archive.cluster, [mark.night for mark in found])
+        return self.connection.from_arrow(placed).order("made_at, id")
+
     def _derived(self, table: str, archive: Archive, nights: Nights) -> duckdb.DuckDBPyRelation:
         found = []
         for night in archive.nights(table) if nights is None else _asked(nights):
             rows = made(archive, table, night).table.replace_schema_metadata(None)
-            rows = rows.append_column("cluster", pa.array([archive.cluster] * rows.num_rows, pa.string()))
-            found.append(rows.append_column("date", pa.array([night] * rows.num_rows, pa.date32())))
+            found.append(_placed(rows, archive.cluster, [night] * rows.num_rows))
         if not found:
             raise OrderError(f"{self.store.url}: {archive.cluster} has no {table}; run 'auditforest nightly'")
         # tables of two versions may differ by a column
@@ -177,6 +193,12 @@ class OpenArchive:
         if not path.exists():
             archive.fetch(commit, part, path)
         return path
+
+
+def _placed(rows: pa.Table, cluster: str, nights: Sequence[date]) -> pa.Table:
+    """The rows with their cluster and, of each, its night."""
+    of = pa.array([cluster] * rows.num_rows, pa.string())
+    return rows.append_column("cluster", of).append_column("date", pa.array(nights, pa.date32()))
 
 
 def _named(usernames: set[str]) -> str:

@@ -35,7 +35,15 @@ def each_table_is_a_relation_of_a_cluster_and_nights() -> None:
         assert_type(archive.clusters(), list[str])
         assert_type(archive.nights(), list[date])
         assert_type(archive.connection, duckdb.DuckDBPyConnection)
-        for table in (archive.events, archive.requests, archive.items, archive.principal_days, archive.ranking):
+        tables = (
+            archive.events,
+            archive.requests,
+            archive.items,
+            archive.principal_days,
+            archive.ranking,
+            archive.marks,
+        )
+        for table in tables:
             assert_type(table(), duckdb.DuckDBPyRelation)
             table("prod", "2026-09-15")
             table("prod", date(2026, 9, 15))

@@ -4,7 +4,7 @@ Knows no archive and no clock. tests/pipelines/test_marks_kept.py."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -85,10 +85,14 @@ class Mark:
         return tuple(one for one in self.features if one.named) or self.features
 
 
+def table(marks: Iterable[Mark]) -> pa.Table:
+    """Marks as rows, one each, with the columns of their table."""
+    return pa.Table.from_pylist([asdict(mark) for mark in marks], SCHEMA)
+
+
 def written(mark: Mark) -> tuple[Mark, bytes]:
     """The mark with its id, and its bytes: a table of one row."""
-    rows = pa.Table.from_pylist([{name: asdict(mark)[name] for name in SCHEMA.names}], SCHEMA)
-    body = encode(rows, {"table": MARKS, "cluster": mark.cluster, "night": mark.night.isoformat()})
+    body = encode(table([mark]), {"table": MARKS, "cluster": mark.cluster, "night": mark.night.isoformat()})
     return replace(mark, id=_id(body)), body
 
 

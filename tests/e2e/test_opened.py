@@ -18,11 +18,13 @@ import pytest
 from builders import event
 from e2e.job import Ended, auditforest, object_of
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, written
+from mark_builders import mark
 from s3_server import AWS_ENVIRONMENT
 
 import pipelines
 from pipelines.archive import EVENTS, Archive
 from pipelines.errors import AuditForestError, ConfigError, DataError, OrderError
+from pipelines.marking.record import SCHEMA as MARK_SCHEMA
 from pipelines.opened import OpenArchive
 from pipelines.parquet import decode
 from pipelines.parsing.events import NAMES
@@ -75,6 +77,19 @@ def test_nights_are_one_several_or_all_as_dates_or_as_text(opened: OpenArchive, 
     assert nights() == list(NIGHTS)
     assert nights(str(LAST)) == nights(LAST) == nights([LAST, str(LAST)]) == [LAST]
     assert nights(iter(NIGHTS[:2])) == list(NIGHTS[:2])
+
+
+def test_marks_are_rows_as_they_were_written_with_id_cluster_and_marked_night(tmp_path: Path) -> None:
+    archive = Archive(LocalStore(tmp_path), CLUSTER)
+    said = mark("expected", cluster=CLUSTER, night=NIGHTS[1]), mark("none", 1, cluster=CLUSTER, night=LAST)
+    made = [archive.add_mark(one) for one in said]
+    with pipelines.open_archive(tmp_path) as opened:
+        rows = opened.marks(CLUSTER).to_arrow_table()
+        assert rows.column_names == [*MARK_SCHEMA.names, "id", "cluster", "date"]
+        told = [(row["id"], row["state"], row["cluster"], row["date"]) for row in rows.to_pylist()]
+        assert told == [(one.id, one.state, CLUSTER, one.night) for one in made]
+        assert opened.marks(CLUSTER, LAST).project("id").fetchall() == [(made[1].id,)]
+        assert opened.marks(CLUSTER, NIGHTS[2]).fetchall() == []
 
 
 @pytest.mark.parametrize("table", TABLES)
