@@ -1,7 +1,7 @@
 """The one way functions of this package are compiled: like the forest's, kept in a folder named by these sources.
 
-Tables made of declarations elsewhere are arguments of a kernel, never constants in it: its machine code would outlive
-them. tests/pipelines/test_compiled_cache.py."""
+What is declared elsewhere is an argument of a kernel, never a constant in it: its machine code would outlive it. Only
+the caps are constants, whose file names the folder with these sources. tests/pipelines/test_compiled_cache.py."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _own_folder() -> Path | None:
 
 
 def _sources() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    digest, here = hashlib.sha256(), Path(__file__).parent
+    for path in [*sorted(here.glob("*.py")), here.parent / "parsing" / "caps.py"]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

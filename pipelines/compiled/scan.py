@@ -15,6 +15,7 @@ from pipelines.compiled.strict import ESCAPED, PLACE, QUOTE, literal_end, number
 from pipelines.compiled.times import NO_TIME, microseconds
 from pipelines.compiled.vectors import byte, number, put_byte, put_word
 from pipelines.compiled.words import find
+from pipelines.parsing.caps import ENTRIES, NAME
 
 NOTHING = -(1 << 63)
 """Of a value that is not there; a text is its place in the buffer and, 32 bits higher, its length."""
@@ -27,8 +28,8 @@ STACK = 256
 _OTHER, _LIST = 254, 255
 _BRACE, _END_BRACE, _BRACKET, _END_BRACKET, _COMMA, _COLON = b"{}[],:"
 _MOST_DIGITS = 9
-LONGEST, ENTRIES = 1024, 256
-"""Bytes of a text that is read, and entries of a list; of more the SQL says what is archived (parsing/caps.py)."""
+_LONGEST = NAME
+"""Bytes of a text that is read, so no more characters; lines with longer ones, or longer lists, are left to the SQL."""
 _HAS_BODY = 2
 
 _OBJECT, _TEXT, _TEXTS, _FIRST = int(Kind.OBJECT), int(Kind.TEXT), int(Kind.TEXTS), int(Kind.FIRST)
@@ -60,7 +61,7 @@ def _list(p: int, end: int, limit: int, base: int, whole: bool, to: int) -> int:
         if count == 0 and not whole:
             put_word(to, _span(p + 1, stop, base))
         count += 1
-        if count > ENTRIES or (stop & PLACE) - p - 1 > LONGEST:
+        if count > ENTRIES or (stop & PLACE) - p - 1 > _LONGEST:
             return -1
         p = past_space((stop & PLACE) + 1, end)
         if p >= end:
@@ -101,7 +102,7 @@ def _simple(p: int, end: int, limit: int, base: int, kind: int, to: int) -> int:
             return -1
         last = stop & PLACE
         if kind == _TEXT:
-            if last - p - 1 > LONGEST:
+            if last - p - 1 > _LONGEST:
                 return -1
             put_word(to, _span(p + 1, stop, base))
         elif kind == _TIME:
