@@ -4,7 +4,7 @@ A feature whose audit level the source lacks is null for the whole night, never 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -97,6 +97,12 @@ NIGHT = (
 """SQL: one row of what the night as a whole has: the requests left out of counting, those that were authorized and
 those of them with a reason of no known form, and the columns of SHOWN."""
 
+BEFORE_CROWDS: Mapping[str, str] = {"tallies": TALLIES, "crowds": CROWDS}
+"""SQL by the name of the table it makes, in the order in which they are made. Where there is a crowd, CROWDED_TALLIES
+take the place of tallies then."""
+AFTER_CROWDS: Mapping[str, str] = {"items": ITEMS, "new_items": NEW_ITEMS, "hours": HOURS}
+"""The further ones, in order."""
+
 _WAY = (FEATURES, REQUESTS, TALLIES, CROWDS, ITEMS, NEW_ITEMS, HOURS, DAYS, NIGHT, sorted(SETTINGS.items()))
 HASH = sha256(repr(_WAY).encode()).hexdigest()
 """Names this way of counting and judging; nights counted in another way are not compared with it."""
@@ -145,19 +151,18 @@ def prepare(engine: duckdb.DuckDBPyConnection, *, keep_requests: bool = False) -
         engine.execute(f"CREATE OR REPLACE TEMP TABLE kept_requests AS {REQUESTS}")
         requests = "SELECT * FROM kept_requests"
     engine.execute(f"CREATE OR REPLACE TEMP VIEW requests AS {requests}")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE tallies AS {TALLIES}")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE crowds AS {CROWDS}")
+    for table, sql in BEFORE_CROWDS.items():
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {sql}")
     if engine.sql("SELECT 1 FROM crowds LIMIT 1").fetchall():
         engine.execute(f"CREATE OR REPLACE TEMP TABLE tallies AS {CROWDED_TALLIES}")
         engine.execute(f"CREATE OR REPLACE TEMP VIEW requests AS {crowded(requests)}")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE items AS {ITEMS}")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE hours AS {HOURS}")
+    for table, sql in AFTER_CROWDS.items():
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {sql}")
 
 
 def forget(engine: duckdb.DuckDBPyConnection) -> None:
     """Give back what a prepared night takes."""
-    for table in ("hours", "new_items", "items", "crowds", "tallies", "kept_requests"):
+    for table in (*AFTER_CROWDS, *BEFORE_CROWDS, "kept_requests"):
         engine.execute(f"DROP TABLE IF EXISTS {table}")
 
 

@@ -7,21 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 
-from features.crowds import CROWDED_TALLIES, CROWDS
-from features.days import DAYS, NIGHT
-from features.hours import HOURS
-from features.items import ITEMS, NEW_ITEMS
+from features.crowds import CROWDED_TALLIES
+from features.days import AFTER_CROWDS, BEFORE_CROWDS, DAYS, NIGHT
 from features.requests import REQUESTS
-from features.tallies import TALLIES
 
 STATEMENTS: Mapping[str, str] = {
     "requests": REQUESTS,
-    "tallies": TALLIES,
-    "crowds": CROWDS,
+    **BEFORE_CROWDS,
     "crowded_tallies": CROWDED_TALLIES,
-    "items": ITEMS,
-    "new_items": NEW_ITEMS,
-    "hours": HOURS,
+    **AFTER_CROWDS,
     "days": DAYS,
     "night": NIGHT,
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.days import Counted, counted
+from features.days import AFTER_CROWDS, BEFORE_CROWDS, Counted, counted
 from features.sql import text
 from pipelines.archive import Archive
 from pipelines.commits import Commit, folder
@@ -126,9 +126,9 @@ def _run(spark: SparkSession, events: list[str], staging: _Staging) -> frozenset
             made.createOrReplaceTempView(name)
         return made
 
-    if make("tallies", "crowds").limit(1).count():
+    if make(*BEFORE_CROWDS).limit(1).count():
         make("crowded_tallies").createOrReplaceTempView("tallies")
-    make("items", "new_items", "hours", "days", "night")
+    make(*AFTER_CROWDS, "days", "night")
     return lacking(frozenset(found.columns))
 
 
