@@ -66,6 +66,7 @@ _TEXTS = {
     "request_uri": "request_uri",
     "address": "address",
     "agent": "user_agent",
+    "impersonated_user": "impersonated_user",
 }
 _KEY = {"principal": pa.string(), "audit_id": pa.string(), "ts": pa.timestamp("us", "UTC")}
 _REQUESTS = f"""

@@ -67,6 +67,7 @@ REQUEST = pa.struct(
         ("alike", pa.int64()),
         ("address", _TEXT),
         ("agent", _TEXT),
+        ("impersonated_user", _TEXT),
     ]
 )
 DETAIL = pa.struct(

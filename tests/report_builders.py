@@ -240,7 +240,10 @@ def night_of(text: str, rows: int = 27) -> Night:
 
 def detail_of(text: str) -> Detail:
     """Details in which every text is `text`."""
-    names = ("audit_id", "verb", "object", "namespace", "name", "request_uri", "address", "agent")
+    names = (
+        *("audit_id", "verb", "object", "namespace", "name"),
+        *("request_uri", "address", "agent", "impersonated_user"),
+    )
     return detail(
         new=(NewThings("secret", 9, (NewItem(text, AT, "cluster"),)),),
         bindings=(Binding(text, 1),),

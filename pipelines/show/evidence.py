@@ -40,7 +40,7 @@ USING (audit_id)""")
 
 
 def kept(row: RankedPrincipal) -> tuple[Request, ...]:
-    """In the same order those that the ranking keeps, for a night whose events are gone; it keeps no impersonation."""
+    """In the same order those that the ranking keeps, for a night whose events are gone."""
     of = _proofs(row)
     requests = () if row.detail is None else row.detail.requests
     return _in_order(
@@ -56,7 +56,7 @@ def kept(row: RankedPrincipal) -> tuple[Request, ...]:
                 code=one.code,
                 address=one.address,
                 user_agent=one.agent,
-                impersonated_user=None,
+                impersonated_user=one.impersonated_user,
                 audit_id=one.audit_id,
                 alike=one.alike,
             )

@@ -26,7 +26,7 @@ def at(clock):
 
 @pytest.fixture(scope="module")
 def found(night):
-    """The details of two principals, one of them unknown to the night."""
+    """The details of three principals, one of them unknown to the night."""
     made = night(
         *(
             event(resource="secrets", name=name, at=f"{NIGHT}T03:00:{nth:02d}Z", audit_id=f"secret {nth}")
@@ -36,12 +36,12 @@ def found(night):
         event(code=500, at=f"{NIGHT}T23:59:00Z", agent="a" * 2000, audit_id="long"),
         event(code=500, at=f"{NIGHT}T23:59:01Z", audit_id="long"),
         event(resource="leases", group="coordination.k8s.io", at=f"{NIGHT}T05:00:00Z"),
-        event(user="eve", audit_id="long"),
+        event(user="eve", audit_id="long", impersonates="i" * 2000),
         event(user="eve", annotations=BOUND),
         past=[(CART, "workload", "secret", f"shop/{SECRETS[0]}"), ("else", "workload", "secret", f"shop/{SECRETS[1]}")],
     )
     wanted = [("secret 2", at("03:00:02")), ("long", at("23:59:00")), ("of nobody", at("12:00:00"))]
-    return details(made.engine, {CART: wanted, "nobody": []})
+    return details(made.engine, {CART: wanted, "nobody": [], "eve": [("long", at("12:00:00"))]})
 
 
 def test_every_counted_request_stands_in_its_hour_with_its_outcome(found):
@@ -66,6 +66,12 @@ def test_only_the_requests_asked_for_are_shown_once_each_and_cut(found):
     assert [request["alike"] for request in shown] == [1, 2]
     assert shown[1]["agent"] == "a" * LONGEST
     assert (shown[0]["verb"], shown[0]["object"], shown[0]["name"]) == ("get", "secrets", SECRETS[2])
+
+
+def test_a_request_in_the_name_of_another_tells_whose_and_is_cut(found):
+    (one,) = found["eve"]["requests"]
+    assert one["impersonated_user"] == "i" * LONGEST
+    assert {request["impersonated_user"] for request in found[CART]["requests"]} == {None}
 
 
 def test_a_harmless_request_of_the_same_audit_id_hides_none_of_those_that_count(night):

@@ -56,11 +56,12 @@ def test_where_events_are_gone_the_ranking_has_its_requests():
         detail=detail(
             requests=(
                 request(audit_id="b", ts=AT[0], object="url", request_uri="/version", agent="curl/8"),
-                request(audit_id="a", ts=AT[1], alike=7),
+                request(audit_id="a", ts=AT[1], alike=7, impersonated_user="ann"),
             )
         ),
     )
     first, second = kept(row)
     assert (first.what, first.user_agent, first.features) == ("/version", "curl/8", ("secret_reads",))
     assert (second.what, second.namespace, second.name, second.alike) == ("secrets", "shop", "db-password", 7)
+    assert (first.impersonated_user, second.impersonated_user) == (None, "ann")
     assert kept(ranked(detail=None)) == ()

@@ -29,6 +29,12 @@ def test_json_holds_the_details_with_times_in_utc():
     assert night(ranked(detail=None)).ranked[0].detail is None
 
 
+def test_a_request_of_an_older_version_tells_no_impersonation():
+    row = vars(detail()) | {"bindings": {"items": 0, "first": []}, "new": [], "hours": []}
+    old = {name: value for name, value in vars(request()).items() if name != "impersonated_user"}
+    assert Detail.of(row | {"requests": [old]}).requests[0].impersonated_user is None
+
+
 @pytest.mark.parametrize(
     ("changes", "what"),
     [

@@ -236,6 +236,12 @@ def test_requests_new_things_and_bindings_are_shown_as_they_were_kept():
     assert "debug-admin of cluster-admin 400 requests and 2 more bindings" in text
 
 
+def test_a_request_in_the_name_of_another_says_whose_as_harmless_text():
+    other = detail(requests=(request(impersonated_user="<b>ann\u202e"),))
+    page = report_html(night(ranked(detail=other)))
+    assert "secrets shop/db-password as <bdi>&lt;b&gt;ann\\u202e</bdi></td>" in page
+
+
 def test_a_principal_without_details_keeps_its_evidence_and_its_queries():
     page = report_html(night(ranked(detail=None)))
     assert "7e1f0a52-36a5-4b5c-9d57-1c2a5d1f0002" in page
