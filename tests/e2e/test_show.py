@@ -13,34 +13,20 @@ from unittest import mock
 
 import boto3
 import pytest
-import yaml
-from builders import event
-from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_of
-from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, PUBLIC, written
+from e2e.job import Ended, auditforest, everything, object_of, ranking_of
+from e2e.showing import BEFORE, show, told
+from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, PUBLIC
 from s3_server import AWS_ENVIRONMENT
 
 from pipelines.errors import Exit
 from pipelines.parquet import decode, encode
 from pipelines.store import open_store
 
-BEFORE = NIGHTS[-2]
-
 
 @pytest.fixture(scope="module")
 def root(built: tuple[Path, Ended]) -> Path:
     """The archive of ten nights. Not to be changed."""
     return built[0]
-
-
-def show(root: Path, *arguments: object) -> Ended:
-    return auditforest("show", *arguments, "--archive", root)
-
-
-def told(root: Path, *arguments: object) -> dict[str, Any]:
-    ended = show(root, *arguments, "--format", "json")
-    assert (ended.code, ended.err) == (0, "")
-    found: dict[str, Any] = json.loads(ended.out)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -124,18 +110,6 @@ def test_on_a_terminal_the_same_is_told_and_nothing_is_written(root: Path) -> No
 def test_a_principal_is_found_by_its_name_a_user_name_or_a_part_of_one(root: Path, name: str) -> None:
     found = told(root, name, "--days", 1)["ranking"]["principal"]
     assert found == (ATTACKER if "aria" not in name else "iam-role:111122223333:SRE/maria")
-
-
-def test_a_part_that_several_have_lists_them_and_a_whole_name_wins(root: Path, granted: Path) -> None:
-    ended = show(root, "shop")
-    assert ended.code == Exit.USAGE
-    assert ended.out.splitlines() == [ATTACKER, "system:serviceaccount:shop:payment"]
-    assert ended.complaints == [
-        f"auditforest: 'shop': 2 principals of {LAST} have this in their names, one expected; "
-        "give more of one of the names printed"
-    ]
-    assert told(granted, "eve")["ranking"]["principal"] == "eve"
-    assert told(granted, "steve")["ranking"]["principal"] == "steve"
 
 
 GONE = LAST + timedelta(days=1)
@@ -222,103 +196,6 @@ def test_two_nights_are_compared_by_rank_counts_and_items(root: Path) -> None:
     drawn = auditforest("compare", "cart", BEFORE, LAST, "--archive", root)
     assert (drawn.code, drawn.err) == (0, "")
     assert all(said in drawn.out for said in (ATTACKER, str(BEFORE), PUBLIC, "counts differ"))
-
-
-def test_a_night_without_a_request_is_compared_as_nothing(granted: Path) -> None:
-    for nights, side in (((BEFORE, LAST), "before"), ((LAST, BEFORE), "after")):
-        ended = auditforest("compare", "eve", *nights, "--archive", granted, "--format", "json")
-        found = json.loads(ended.out)
-        assert found[side] == {**dict.fromkeys(found[side]), "night": str(BEFORE), "principals": 1}
-        assert {count[side] for count in found["counts"]} == {None}
-        assert "no request" in auditforest("compare", "eve", *nights, "--archive", granted).out
-
-
-# What was granted and used
-
-
-_BY_ROLE = 'RBAC: allowed by RoleBinding "deployers/shop" of Role "deployer" to User "ci"'
-_BY_CLUSTER_ROLE = 'RBAC: allowed by ClusterRoleBinding "viewers" of ClusterRole "view" to Group "dev"'
-
-
-def allowed(reason: str, decision: str = "allow", **more: Any) -> dict[str, Any]:
-    kept = {"authorization.k8s.io/decision": decision, "authorization.k8s.io/reason": reason}
-    return event(user="ci", at=f"{LAST}T12:00:00Z", annotations=kept, **more)
-
-
-@pytest.fixture(scope="module")
-def granted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A night of bob alone, then one of an account whose requests were allowed, refused, and both."""
-    rbac = {"group": "rbac.authorization.k8s.io"}
-    events = [
-        allowed(_BY_ROLE, verb="patch", resource="deployments", group="apps", name="cart"),
-        allowed(_BY_ROLE, verb="patch", resource="deployments", group="apps", subresource="scale", name="cart"),
-        allowed(_BY_CLUSTER_ROLE, verb="patch", resource="deployments", group="apps", name="other"),
-        allowed(_BY_CLUSTER_ROLE, verb="list", resource="nodes", namespace=None),
-        allowed(_BY_CLUSTER_ROLE, verb="get", resource=None, namespace=None, uri="/metrics?x=1"),
-        allowed(_BY_CLUSTER_ROLE, verb="get", resource="configmaps", name="gone", code=404),
-        allowed("", verb="get", resource="leases", group="coordination.k8s.io", name="lock"),
-        allowed("", "forbid", verb="get", resource="secrets", name="own", code=403),
-        allowed(_BY_ROLE, verb="create", resource="pods", code=403),
-        allowed(_BY_ROLE, verb="delete", resource="roles", impersonates="root", **rbac),
-        allowed(_BY_ROLE, verb="get", resource="*", name="x", code=404),
-        *(event(user=name, verb="delete", resource="pods", at=f"{LAST}T12:00:00Z") for name in ("eve", "steve")),
-        *(
-            event(user=f"system:node:n-{n}", resource="nodes", namespace=None, at=f"{LAST}T12:00:00Z")
-            for n in range(60)
-        ),
-    ]
-    before = [event(user="bob", at=f"{BEFORE}T12:00:00Z")]
-    folder = tmp_path_factory.mktemp("granted")
-    source = written(folder / "source", {BEFORE: before, LAST: events})
-    assert nightly(source, folder / "archive", BEFORE, LAST).code == 0
-    return folder / "archive"
-
-
-def test_a_permission_used_names_each_binding_that_allowed_it(granted: Path) -> None:
-    used = {(u["verb"], u["resource"], u["subresource"], u["path"]): u for u in told(granted, "ci")["used"]}
-    patch = used["patch", "deployments", "", None]
-    assert patch["requests"] == 2
-    assert patch["grants"] == [
-        {"binding": "deployers/shop", "role": "deployer"},
-        {"binding": "viewers", "role": "view"},
-    ]
-    assert used["get", "leases", "", None]["grants"] == [{"binding": "", "role": ""}]
-    assert used["get", "", "", "/metrics"]["namespace"] is None
-    assert used["delete", "roles", "", None]["as_other"]
-
-
-def test_what_was_refused_before_or_after_it_was_allowed_is_no_permission_used(granted: Path) -> None:
-    things = {(u["verb"], u["resource"]) for u in told(granted, "ci")["used"]}
-    assert not things & {("get", "secrets"), ("create", "pods"), ("delete", "pods")}
-    assert ("get", "configmaps") in things
-
-
-def test_the_role_holds_exactly_what_was_used(granted: Path) -> None:
-    ended = show(granted, "ci", "--role")
-    assert (ended.code, ended.err) == (0, "")
-    cluster, role = yaml.safe_load_all(ended.out)
-    assert cluster == {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": "used-by-ci-1b158839f8aa"},
-        "rules": [
-            {"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]},
-            {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
-        ],
-    }
-    assert (role["kind"], role["metadata"]) == ("Role", {"name": "used-by-ci-1b158839f8aa", "namespace": "shop"})
-    assert role["rules"] == [
-        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
-        {"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"], "verbs": ["patch"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]},
-    ]
-    assert len(re.findall("^# left out, ", ended.out, re.MULTILINE)) == 2
-    comment = "# patch deployments.apps in shop: 2 requests, the last 2026-09-15T12:00:00.000000Z, by "
-    assert f"{comment}deployers/shop of deployer; viewers of view\n" in ended.out
-
-
-def test_a_principal_of_more_user_names_than_are_kept_is_shown_whole(granted: Path) -> None:
-    assert [u["requests"] for u in told(granted, "node-group")["used"]] == [60]
 
 
 def test_an_archive_in_a_bucket_is_shown_as_a_folder_is(root: Path, moto: str) -> None:
