@@ -1,9 +1,10 @@
-"""Kinds of data every forest must bear, as (fitted rows, new rows)."""
+"""Kinds of data every forest must bear, as (fitted rows, new rows); and a forest in a file."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from forest_files import fitted
 
 
 def _gaussian(rng):
@@ -51,3 +52,10 @@ SHAPES = {
 @pytest.fixture(params=SHAPES.values(), ids=SHAPES)
 def shape(request):
     return request.param(np.random.default_rng(7))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """The path of a saved forest."""
+    fitted().save(tmp_path / "small.forest")
+    return tmp_path / "small.forest"
