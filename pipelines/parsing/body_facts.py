@@ -1,8 +1,8 @@
 """Body facts: the few scalars read from a request body at parse, after which the body is dropped.
 
 Each fact is declared once: the parser's SQL, the archive's schema, the sample's maker and the docs read it.
-`body` is the request body as BODY reads it, `pods`, `containers` and `volumes` what a workload's body holds of them
-(body_steps); where the audit level logs none the fact is null, never false.
+`body` is the request body as bodies.py reads it, `pods`, `containers` and `volumes` what a workload's body holds of
+them (body_steps); where the audit level logs none the fact is null, never false.
 tests/pipelines/test_body_facts.py sets each fact, clears it and leaves it out."""
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from features.levels import Level
 from features.predicates import WORKLOAD, listed
+from pipelines.parsing.bodies import BODY, CONTAINERS, PODS, VOLUMES
 from pipelines.parsing.redact import redacted_path
 from pipelines.parsing.tokens import without_tokens
 
@@ -49,35 +50,6 @@ class BodyFact:
     def guarded(self) -> str:
         """SQL over an event with a body: the fact, or null where it does not apply."""
         return f"CASE WHEN {self.applies} THEN {self.sql} END"
-
-
-_SEGMENTS = "list_filter(string_split(json_extract_string(o, '$.path'), '/'), lambda s: s <> '')"
-_NESTED = (
-    f"list_reduce(list_prepend(json_extract(o, '$.value')::VARCHAR, list_reverse({_SEGMENTS})), lambda value, key: "
-    "CASE WHEN regexp_full_match(key, '[0-9]+|-') THEN '[' || value || ']' "
-    "ELSE '{' || to_json(key) || ':' || value || '}' END)"
-)
-BODY = (
-    "CASE json_type(e.requestObject) WHEN 'OBJECT' THEN '[' || e.requestObject || ']' "
-    "WHEN 'ARRAY' THEN '[' || array_to_string(list_transform(list_filter(json_extract(e.requestObject, '$[*]'), "
-    # the deepest path a fact reads has ten segments; a long one takes quadratic time to nest
-    f"lambda o: json_extract_string(o, '$.op') IN ('add', 'replace') AND len({_SEGMENTS}) <= 16 "
-    f"AND json_extract(o, '$.value') IS NOT NULL), lambda o: {_NESTED}), ',') || ']' ELSE '[]' END"
-)
-"""SQL over the event struct `e`: its request body as an array of objects.
-
-Each operation of a JSON patch is one of them, its value nested as its path says."""
-
-# paths are spelled out: a search at any depth takes a label for a setting, and quadratic memory for a deep body
-_PODS = (
-    "list_concat(json_extract(body, '$[*].spec'), json_extract(body, '$[*].spec.template.spec'), "
-    "json_extract(body, '$[*].template.spec'), json_extract(body, '$[*].spec.jobTemplate.spec.template.spec'))"
-)
-_CONTAINERS = (
-    "flatten([list_concat(json_extract(p, '$.containers[*]'), json_extract(p, '$.initContainers[*]'), "
-    "json_extract(p, '$.ephemeralContainers[*]')) for p in pods])"
-)
-_VOLUMES = "flatten([json_extract(p, '$.volumes[*]') for p in pods])"
 
 
 def _true(path: str, among: str) -> str:
@@ -298,9 +270,9 @@ def body_steps() -> tuple[tuple[str, str], ...]:
     """Names and SQL that the facts read, each made from those before it and null where no fact needs it."""
     return (
         ("body", f"CASE WHEN e.requestObject IS NOT NULL AND ({reads_body()}) THEN {BODY} END"),
-        ("pods", f"CASE WHEN body IS NOT NULL AND {_WORKLOAD} THEN {_PODS} END"),
-        ("containers", f"CASE WHEN pods IS NOT NULL THEN {_CONTAINERS} END"),
-        ("volumes", f"CASE WHEN pods IS NOT NULL THEN {_VOLUMES} END"),
+        ("pods", f"CASE WHEN body IS NOT NULL AND {_WORKLOAD} THEN {PODS} END"),
+        ("containers", f"CASE WHEN pods IS NOT NULL THEN {CONTAINERS} END"),
+        ("volumes", f"CASE WHEN pods IS NOT NULL THEN {VOLUMES} END"),
     )
 
 
