@@ -3,18 +3,15 @@
 The first line, `random-cut-forest 1 sha256=...`, holds the format's version and the digest of all that follows.
 A digest shows damage and not forgery, and compiled code does not look where it reads. So what a file says is
 held against itself, and against what an engine could have grown, before there is a forest.
-Imports nothing of ours outside models/. tests/models/test_saved.py forges a file for every check."""
+Imports nothing of ours outside models/. tests/models/test_saved_forged.py forges a file for every check."""
 
 from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import re
 import secrets
-import zipfile
-import zlib
 from hashlib import sha256
 from importlib.metadata import version
 from numbers import Integral
@@ -22,19 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from models.base import LARGEST
 from models.engines import engine
 from models.placement import Placement, placed_width
+from models.saved_arrays import Arrays, Declared, Strict, must, unpacked
 from models.trees import Trees, check
 
 if TYPE_CHECKING:
     from models.forest import RandomCutForest
 
 F = TypeVar("F", bound="RandomCutForest")
-Arrays = dict[str, NDArray[Any]]
 
 VERSION: Final = 1
 _FIRST_LINE = re.compile(rb"random-cut-forest ([1-9][0-9]{0,8})[ \n](?:sha256=([0-9a-f]{64})\n)?")
@@ -46,22 +42,7 @@ _MOST_BYTES = 2**30
 _LONGEST_HEADER = 2**24
 
 
-class _Strict(BaseModel, frozen=True, extra="forbid", strict=True, allow_inf_nan=False):
-    """A JSON object with these keys and no others, of just these types."""
-
-
-class _Array(_Strict, frozen=True):
-    """numpy's name of the type, little-endian, and the lengths; in C order."""
-
-    dtype: str
-    shape: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=2)
-
-    @property
-    def n_bytes(self) -> int:
-        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
-
-
-class _Parameters(_Strict, frozen=True):
+class _Parameters(Strict, frozen=True):
     """What the estimator was made with; most ranges it checks itself."""
 
     n_estimators: int
@@ -73,7 +54,7 @@ class _Parameters(_Strict, frozen=True):
     n_jobs: Annotated[int, Field(ge=-1024, le=1024)] | None
 
 
-class _Header(_Strict, frozen=True):
+class _Header(Strict, frozen=True):
     """The line of JSON."""
 
     libraries: dict[str, str]
@@ -86,7 +67,7 @@ class _Header(_Strict, frozen=True):
     exponent: int = Field(ge=-200, le=200)
     whole: bool
     lanes: int
-    arrays: dict[str, _Array]
+    arrays: dict[str, Declared]
 
 
 class _NewerError(ValueError):
@@ -129,11 +110,11 @@ def load(cls: type[F], path: Path) -> F:
         forest = cls(**header.parameters.model_dump())
         forest._check_params()
         _check_header(header)
-        arrays = _unpacked(npz, header.arrays)
+        arrays = unpacked(npz, header.arrays)
         forest.placement_ = _placement(header, arrays)
         forest.trees_ = _trees(header, arrays)
         own = forest.training_codisp_ = arrays["training_codisp_"]
-        _must((np.isnan(own) | (own >= 0) & (own < np.inf)).all(), "training_codisp_: another", "NaN or at least 0")
+        must((np.isnan(own) | (own >= 0) & (own < np.inf)).all(), "training_codisp_: another", "NaN or at least 0")
     except _NewerError as error:
         raise ValueError(f"{path}: {error}; load it with a program as new as the one that saved it") from error
     # JSON as deep as Python's stack is a RecursionError
@@ -162,9 +143,7 @@ def _body(forest: RandomCutForest) -> bytes:
         **{name: held[name] for name in ("max_samples_", "n_features_in_", "exponent", "whole", "lanes")},
         "arrays": {name: {"dtype": a.dtype.str, "shape": list(a.shape)} for name, a in arrays.items()},
     }
-    _must(
-        all(map(_encodable, names if names is not None else [])), "a feature name with half a character", "whole text"
-    )
+    must(all(map(_encodable, names if names is not None else [])), "a feature name with half a character", "whole text")
     line = json.dumps(header).encode()
     _check_header(_header(line))
     npz = io.BytesIO()
@@ -187,16 +166,16 @@ def _parts(path: Path) -> tuple[bytes, bytes]:
             raise _NewerError(f"found format {int(told[1])}; expected at most {VERSION}, the newest known here")
         size = os.fstat(file.fileno()).st_size
         most = _MOST_BYTES + 2 * _LONGEST_HEADER
-        _must(size <= most, f"a file of {size} bytes", f"at most {most}")
+        must(size <= most, f"a file of {size} bytes", f"at most {most}")
         body = file.read(size)
     intact = told[2] == sha256(body).hexdigest().encode()
-    _must(intact, "a file that was cut short or changed", "the bytes that its first line has the sha256 of")
+    must(intact, "a file that was cut short or changed", "the bytes that its first line has the sha256 of")
     header, _, npz = body.partition(b"\n")
     return header, npz
 
 
 def _header(line: bytes) -> _Header:
-    _must(len(line) <= _LONGEST_HEADER, f"a header of {len(line)} bytes", f"at most {_LONGEST_HEADER}")
+    must(len(line) <= _LONGEST_HEADER, f"a header of {len(line)} bytes", f"at most {_LONGEST_HEADER}")
     try:
         return _Header.model_validate(json.loads(line, object_pairs_hook=_once))
     except ValidationError as error:
@@ -206,7 +185,7 @@ def _header(line: bytes) -> _Header:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _must(len(dict(pairs)) == len(pairs), "a key twice in an object of the header", "each key once")
+    must(len(dict(pairs)) == len(pairs), "a key twice in an object of the header", "each key once")
     return dict(pairs)
 
 
@@ -214,81 +193,46 @@ def _check_header(header: _Header) -> None:
     """Nothing; what no forest could have is refused before anything of its size is made."""
     given, made_by = header.parameters, engine(header.parameters.engine)
     found, needed = (header.whole, header.lanes), (made_by.WHOLE, made_by.LANES)
-    _must(found == needed, f"whole, lanes {found}", f"{needed} with engine {given.engine!r}")
+    must(found == needed, f"whole, lanes {found}", f"{needed} with engine {given.engine!r}")
     sampled, names = header.max_samples_, header.feature_names_in_
-    _must(sampled <= given.max_samples, f"max_samples_={sampled}", f"at most max_samples={given.max_samples}")
+    must(sampled <= given.max_samples, f"max_samples_={sampled}", f"at most max_samples={given.max_samples}")
     alike = names is None or len(names) == header.n_features_in_
-    _must(alike, f"feature names {names!s:.60}", f"one for each of {header.n_features_in_} features")
-    _must(header.arrays.keys() == set(_ARRAYS), f"arrays {sorted(header.arrays)}", f"{sorted(_ARRAYS)}")
+    must(alike, f"feature names {names!s:.60}", f"one for each of {header.n_features_in_} features")
+    must(header.arrays.keys() == set(_ARRAYS), f"arrays {sorted(header.arrays)}", f"{sorted(_ARRAYS)}")
     for name, array in _expected(header).items():
-        _must(header.arrays[name] == array, f"{name}: {header.arrays[name]}", str(array))
+        must(header.arrays[name] == array, f"{name}: {header.arrays[name]}", str(array))
     n_nodes, n_rows = (header.arrays[name].shape[0] for name in ("dim", "rows"))
-    _must(1 <= n_rows <= n_nodes, f"{n_rows} rows of leaves", f"1 to {n_nodes}")
+    must(1 <= n_rows <= n_nodes, f"{n_rows} rows of leaves", f"1 to {n_nodes}")
     total = sum(array.n_bytes for array in header.arrays.values())
-    _must(total <= _MOST_BYTES, f"arrays of {total} bytes", f"at most {_MOST_BYTES}")
+    must(total <= _MOST_BYTES, f"arrays of {total} bytes", f"at most {_MOST_BYTES}")
 
 
-def _expected(header: _Header) -> dict[str, _Array]:
+def _expected(header: _Header) -> dict[str, Declared]:
     """What each array must be, given the header's count of nodes, leaves' rows, varying columns and fitted rows."""
     free = ("dim", "rows", "varying", "training_codisp_")
     n_nodes, n_rows, n_varying, n_fitted = (header.arrays[name].shape[0] for name in free)
     n_trees, n_features = header.parameters.n_estimators, header.n_features_in_
-    _must(n_varying <= n_features, f"{n_varying} varying columns", f"at most {n_features}")
+    must(n_varying <= n_features, f"{n_varying} varying columns", f"at most {n_features}")
     width = placed_width(n_varying, n_features - n_varying, whole=header.whole, lanes=header.lanes)
     cell = "<f8" if header.whole else "<f4"
     return {
-        "first": _Array(dtype="<i8", shape=[n_trees + 1]),
-        **dict.fromkeys(("dim", "right", "mass", "row"), _Array(dtype="<i4", shape=[n_nodes])),
-        "cut": _Array(dtype=cell, shape=[n_nodes]),
-        "rows": _Array(dtype=cell, shape=[n_rows, width]),
-        "origin": _Array(dtype="<f8", shape=[n_features]),
-        "varying": _Array(dtype="<i8", shape=[n_varying]),
-        "constant": _Array(dtype="<i8", shape=[n_features - n_varying]),
-        "training_codisp_": _Array(dtype="<f8", shape=[n_fitted]),
+        "first": Declared(dtype="<i8", shape=[n_trees + 1]),
+        **dict.fromkeys(("dim", "right", "mass", "row"), Declared(dtype="<i4", shape=[n_nodes])),
+        "cut": Declared(dtype=cell, shape=[n_nodes]),
+        "rows": Declared(dtype=cell, shape=[n_rows, width]),
+        "origin": Declared(dtype="<f8", shape=[n_features]),
+        "varying": Declared(dtype="<i8", shape=[n_varying]),
+        "constant": Declared(dtype="<i8", shape=[n_features - n_varying]),
+        "training_codisp_": Declared(dtype="<f8", shape=[n_fitted]),
     }
-
-
-def _unpacked(npz: bytes, declared: dict[str, _Array]) -> Arrays:
-    """The arrays; each is unpacked only if its size in the directory is the declared one."""
-    # zipfile reads the directory whole, and a 64-bit one, if there is any, in place of the one looked at here
-    size = int.from_bytes(npz[-10:-6], "little")
-    ends = npz[-22:-18] == b"PK\5\6" and npz[-42:-38] != b"PK\6\7" and size <= 4096
-    _must(ends, "no npz, or one with a long directory", "what save writes")
-    try:
-        with zipfile.ZipFile(io.BytesIO(npz)) as archive:
-            found = sorted(archive.namelist())
-            _must(found == sorted(f"{name}.npy" for name in declared), f"npz members {found}", "one for each array")
-            return {name: _array(archive, name, array) for name, array in declared.items()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise ValueError(f"npz: found what cannot be unpacked ({error}); expected an archive") from error
-
-
-def _array(archive: zipfile.ZipFile, name: str, declared: _Array) -> NDArray[Any]:
-    """The array, writable and in the machine's byte order; its own header must say what is declared."""
-    member = archive.getinfo(f"{name}.npy")
-    # of the methods, only deflate needs no more memory than it fills
-    _must(member.compress_type == zipfile.ZIP_DEFLATED, f"{name}: another packing", "deflate")
-    beside = member.file_size - declared.n_bytes
-    _must(0 <= beside <= 1024, f"{name}: {member.file_size} bytes", f"{declared} and npy's header")
-    with archive.open(member) as stream:
-        # without a number, read unpacks all there is and then cuts it to the size in the directory
-        npy = stream.read(member.file_size)
-    dtype, shape = np.dtype(declared.dtype), tuple(declared.shape)
-    start = len(npy) - declared.n_bytes
-    magic, length, told = npy[:8], int.from_bytes(npy[8:10], "little"), npy[10:start]
-    # versions of numpy pad it with more or fewer spaces
-    expected = f"{{'descr': {declared.dtype!r}, 'fortran_order': False, 'shape': {shape}, }}"
-    alike = magic == b"\x93NUMPY\x01\0" and length == len(told) and told.split() == expected.encode().split()
-    _must(start > 0 and alike, f"{name}: npy header {magic + told[:80]!r}", f"version 1.0 and {expected}")
-    return np.ndarray(shape, dtype, npy, offset=start).astype(dtype.newbyteorder("="))
 
 
 def _placement(header: _Header, arrays: Arrays) -> Placement:
     origin, varying, constant = (arrays[name] for name in _OF_PLACEMENT)
-    _must((np.abs(origin) <= LARGEST).all(), "origin: a NaN or larger number", f"at most {LARGEST:g}")
+    must((np.abs(origin) <= LARGEST).all(), "origin: a NaN or larger number", f"at most {LARGEST:g}")
     rising = all((ascending[1:] > ascending[:-1]).all() for ascending in (varying, constant))
     every = np.array_equal(np.sort(np.concatenate([varying, constant])), np.arange(len(origin)))
-    _must(rising and every, "varying and constant: other columns", f"0 to {len(origin) - 1}, rising, in one of them")
+    must(rising and every, "varying and constant: other columns", f"0 to {len(origin) - 1}, rising, in one of them")
     return Placement(origin, header.exponent, varying, constant, header.whole, header.lanes)
 
 
@@ -296,13 +240,8 @@ def _trees(header: _Header, arrays: Arrays) -> Trees:
     trees = Trees(*(arrays[name] for name in _OF_TREES))
     rows = trees.rows
     check(trees)
-    _must(not rows[:, len(arrays["varying"]) :].any(), "rows: a number in the padding", "zeros")
+    must(not rows[:, len(arrays["varying"]) :].any(), "rows: a number in the padding", "zeros")
     if header.whole:
-        _must(np.array_equal(rows, np.rint(rows)), "rows: a fraction", "whole numbers")
-    _must(trees.sampled == header.max_samples_, f"trees of {trees.sampled} rows", f"max_samples_={header.max_samples_}")
+        must(np.array_equal(rows, np.rint(rows)), "rows: a fraction", "whole numbers")
+    must(trees.sampled == header.max_samples_, f"trees of {trees.sampled} rows", f"max_samples_={header.max_samples_}")
     return trees
-
-
-def _must(true: object, found: str, expected: str) -> None:
-    if not true:
-        raise ValueError(f"found {found:.300}; expected {expected:.300}")
