@@ -1,6 +1,6 @@
 """One night of an append-only table, verified: its chain of commits, and every part they name.
 
-Reads one part at a time, from a temporary file. tests/pipelines/test_check.py holds the truth."""
+Reads one part at a time, from a temporary file. tests/pipelines/test_check_damages.py holds the truth."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The marks of a night, verified: each as it was written, and none gone that a run's record names.
 
-tests/pipelines/test_check.py holds the truth."""
+tests/pipelines/test_check_damages.py holds the truth."""
 
 from __future__ import annotations
 

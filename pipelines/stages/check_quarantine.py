@@ -1,6 +1,6 @@
 """The quarantine, verified: each file whole and in its home, and no fewer lines than the events count.
 
-Reads one file at a time. tests/pipelines/test_check.py holds the truth."""
+Reads one file at a time. tests/pipelines/test_check_damages.py holds the truth."""
 
 from __future__ import annotations
 

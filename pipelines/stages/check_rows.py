@@ -1,6 +1,6 @@
 """The inside of a Parquet file, verified: its columns, its number of rows, their order and their night.
 
-Reads a file batch by batch. tests/pipelines/test_check.py holds the truth."""
+Reads a file batch by batch. tests/pipelines/test_check_damages.py holds the truth."""
 
 from __future__ import annotations
 

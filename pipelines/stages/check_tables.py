@@ -1,6 +1,6 @@
 """The derived tables and reports of a night, verified: each whole, of the newest commit, made together.
 
-Nothing in them is lost for good: a stage makes them again. tests/pipelines/test_check.py holds the truth."""
+Nothing in them is lost for good: a stage makes them again. tests/pipelines/test_check_damages.py holds the truth."""
 
 from __future__ import annotations
 

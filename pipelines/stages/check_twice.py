@@ -1,7 +1,7 @@
 """Rows of events that stand in two parts of a night: a reader of all parts counts them twice.
 
 The hashes of the parts read so far lie in files, dealt by their first letters, so that memory is bounded.
-tests/pipelines/test_check.py holds the truth."""
+tests/pipelines/test_check_damages.py holds the truth."""
 
 from __future__ import annotations
 

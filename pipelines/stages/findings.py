@@ -1,6 +1,6 @@
 """What a check of an archive can find, declared once: the text of a finding, what mends it, and whether it is damage.
 
-Pure. tests/pipelines/test_check.py does each kind of damage once; docs/archive.md lists the kinds."""
+Pure. tests/pipelines/test_check_damages.py does each kind of damage once; docs/archive.md lists the kinds."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import duckdb
 import pytest
+from archive_checks import Objects, two_nights
 from s3_server import AWS_ENVIRONMENT, moto_server
 
 from pipelines.aws.s3 import S3Store
@@ -73,3 +74,15 @@ def store(new_store: Callable[[str], ObjectStore]) -> ObjectStore:
 def listing() -> Callable[[ObjectStore], dict[str, str]]:
     """Reads every key of a store, each with the hash of its bytes."""
     return lambda store: {key: sha256(store.get(key) or b"").hexdigest() for key in store.list("")}
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Objects, Objects]:
+    """An archive of two nights, before and after late events of the second, each with a bad line; one is marked."""
+    return two_nights(tmp_path_factory.mktemp("check"))
+
+
+@pytest.fixture
+def objects(history: tuple[Objects, Objects]) -> Objects:
+    """A copy of the archive's objects."""
+    return dict(history[1])
