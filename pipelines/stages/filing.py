@@ -1,6 +1,6 @@
 """The bad lines of a run, filed in the homes of their source objects, and counted once by one night.
 
-tests/pipelines/test_export.py lets runs file the same line at once."""
+tests/pipelines/test_export_writers.py lets runs file the same line at once."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -74,6 +74,20 @@ def store(new_store: Callable[[str], ObjectStore]) -> ObjectStore:
 def listing() -> Callable[[ObjectStore], dict[str, str]]:
     """Reads every key of a store, each with the hash of its bytes."""
     return lambda store: {key: sha256(store.get(key) or b"").hexdigest() for key in store.list("")}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Callable[..., Path]:
+    """Writes files into a fresh folder of that name."""
+
+    def write(name: str, **files: bytes | Sequence[bytes]) -> Path:
+        root = tmp_path / "sources" / name
+        root.mkdir(parents=True)
+        for file, body in files.items():
+            (root / f"{file}.log").write_bytes(body if isinstance(body, bytes) else b"".join(body))
+        return root
+
+    return write
 
 
 @pytest.fixture(scope="session")
