@@ -76,10 +76,9 @@ def _nightly(job: Job) -> None:
 
 
 def _results(made: Published, job: Job) -> Iterator[str | Table]:
-    yield from (f"{made.night.date}  {notice}" for notice in notices(made.night))
+    yield from (f"{made.night.date}  {said}" for said in (coverage_line(made.night), *notices(made.night)))
     yield ranking_table(made.night)
     yield from remarks(made.night)
-    yield coverage_line(made.night)
     yield from _of_this_run(job)
     yield f"report: {job.archive.store.url}/{made.html}"
 

@@ -249,9 +249,9 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "newcomer",
-        "New at the top",
+        "Joined the first ten",
         "",
-        "Of who is among the first ten and was not the night before: its own last night, and the reasons new since.",
+        "Of who is among the first ten and was not the night before: its own last night, and the reasons begun since.",
         _newcomer,
     ),
     Column(

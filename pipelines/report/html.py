@@ -32,6 +32,7 @@ from pipelines.report.sentences import (
     figure,
     notices,
     outcome,
+    ranked_sentence,
 )
 from pipelines.report.text import clip, shown_name, visible
 
@@ -40,7 +41,7 @@ MOST_BYTES = 500_000
 
 _PARTS = re.compile("([:/@])(?=.)")
 
-_FOR_ROWS = 340_000
+_FOR_ROWS = 345_000
 _FOR_EXPECTED = 40_000
 _FOR_WORDS = 5_000
 """Kept back for what the page says of what it leaves out."""
@@ -73,6 +74,7 @@ def report_html(night: Night, backtest: BackTest | None = None) -> str:
                 notices=notices(night),
                 coverage_line=coverage_line(night),
                 news=news(night),
+                ranked_sentence=ranked_sentence(night),
                 revised=[str(before.date) for before in night.before if before.generation > 1],
                 rows=rows,
                 expected=expected,

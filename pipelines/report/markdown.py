@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from pipelines.report.model import Night, RankedPrincipal
 from pipelines.report.news import news
-from pipelines.report.sentences import FIRST, counted, coverage_line, doubts, figure, in_short, lasting
+from pipelines.report.sentences import FIRST, counted, coverage_line, doubts, figure, in_short, lasting, ranked_sentence
 from pipelines.report.text import clip, shown_name
 
 MOST = 4_000
@@ -20,50 +20,54 @@ _NAME = 90
 _MARKS = 60
 _REASON = 120
 _NOTICE = 200
-_NOTICES = 3
 _COVERAGE = 360
+"""So many of each are kept at least."""
+_NOTICES = 3
+_WIDER = (24, 12, 6, 4, 3, 2)
+"""Times as many are kept, where the whole has room for them: 24 hold every word of a mark."""
 _HARMLESS = str.maketrans({"`": "'", "<": "\u2039", ">": "\u203a", "&": "+", "|": "/", "*": "\u2217", "~": "-"})
 
 
 def night_md(night: Night) -> str:
     """The first ten ranks with what to know before them, a newline at its end; fewer where ten are too long."""
-    made = ("\n".join(_lines(night, ranks)) + "\n" for ranks in range(FIRST, -1, -1))
+    sizes = [(FIRST, wider) for wider in _WIDER] + [(ranks, 1) for ranks in range(FIRST, -1, -1)]
+    made = ("\n".join(_lines(night, *size)) + "\n" for size in sizes)
     return next(text for text in made if len(text) < MOST)
 
 
-def _lines(night: Night, ranks: int) -> Iterator[str]:
+def _lines(night: Night, ranks: int, wider: int) -> Iterator[str]:
     yield f"**{_plain(night.cluster, _NAME)}, night of {night.date}**: {_headline(night)}"
     yield ""
-    told = [_plain(doubt, _NOTICE) for doubt in doubts(night)]
+    told = [_plain(doubt, _NOTICE * wider) for doubt in doubts(night)]
     # the night's own notices tell of principals by their names
-    told += [_quoted(notice, _NOTICE) for notice in night.notices]
+    told += [_quoted(notice, _NOTICE * wider) for notice in night.notices]
     yield from (f"- {notice}" for notice in told[:_NOTICES])
     if told[_NOTICES:]:
         yield f"- and {counted(len(told) - _NOTICES, 'more notices')} in the report"
     if told:
         yield ""
-    yield from (_rank(row, night.badges.get(row.principal)) for row in night.ranked[:ranks])
+    yield from (_rank(row, night.badges.get(row.principal), wider) for row in night.ranked[:ranks])
     if night.ranked[ranks:]:
         yield f"\nand {counted(len(night.ranked) - ranks, 'more principals')} in the report"
-    yield f"\n{_plain(coverage_line(night), _COVERAGE)}"
+    yield f"\n{_plain(coverage_line(night), _COVERAGE * wider)}"
 
 
 def _headline(night: Night) -> str:
-    ranked = f"{counted(len(night.ranked), 'principals')} ranked"
+    ranked = ranked_sentence(night)
     found = news(night)
     if found is None:
         return ranked
     came = len(found.came)
-    return f"{ranked}, {came:,} of the first {came + found.stayed:,} new since {found.since}"
+    return f"{ranked}; {came:,} of the first {came + found.stayed:,} joined since {found.since}"
 
 
-def _rank(row: RankedPrincipal, badge: str | None) -> str:
-    reason = _plain(in_short(row.reasons[0]), _REASON) if row.reasons else "no single feature stands out"
+def _rank(row: RankedPrincipal, badge: str | None, wider: int) -> str:
+    reason = _plain(in_short(row.reasons[0]), _REASON * wider) if row.reasons else "no single feature stands out"
     said = [mark for mark in (badge, lasting(row)) if mark is not None]
     if row.marks:
-        said.append(_quoted(", ".join(row.marks), _MARKS))
+        said.append(_quoted(", ".join(row.marks), _MARKS * wider))
     beside = f" ({', '.join(said)})" if said else ""
-    return f"{row.rank}. {_quoted(row.principal, _NAME)} {figure(row.score)}{beside}: {reason}"
+    return f"{row.rank}. {_quoted(row.principal, _NAME * wider)} {figure(row.score)}{beside}: {reason}"
 
 
 def _plain(text: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""What is new at the top of a night's ranking since the night before it. Tested in tests/report/test_news.py."""
+"""Who joined the first ranks since the night before. Tested in tests/report/test_news.py."""
 
 from __future__ import annotations
 

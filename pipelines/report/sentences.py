@@ -126,7 +126,7 @@ def otherwise(row: RankedPrincipal) -> str | None:
 
 
 def arrived(row: RankedPrincipal, most: int | None = None) -> str | None:
-    """`New at the top tonight because of what was not strange on ...`: what is new about a newcomer.
+    """`Joined the first ten tonight because of what was not strange on ...`: what has begun of who joined them.
 
     Args:
         most: reasons that are named; None names all.
@@ -135,12 +135,14 @@ def arrived(row: RankedPrincipal, most: int | None = None) -> str | None:
     if found is None:
         return None
     if found.last_night is None:
-        return "New at the top tonight because no earlier night of it is known."
+        return "Joined the first ten tonight because no earlier night of it is known."
     if not found.new:
-        return f"New at the top tonight for the reasons that were strange on {found.last_night}, too, its last night."
+        return f"Joined the first ten tonight for reasons that were strange on {found.last_night}, too, its last night."
     more = len(found.new[most:]) if most is not None else 0
     told = "; ".join([*map(_begun, found.new[:most]), *([f"and {more} more"] if more else [])])
-    return f"New at the top tonight because of what was not strange on {found.last_night}, its last night: {told}."
+    return (
+        f"Joined the first ten tonight because of what was not strange on {found.last_night}, its last night: {told}."
+    )
 
 
 def _begun(begun: Begun) -> str:
@@ -148,10 +150,10 @@ def _begun(begun: Begun) -> str:
 
 
 def lasting(row: RankedPrincipal) -> str | None:
-    """`new tonight` or `for 3 nights`: since when the first reason has been strange."""
+    """`strange since tonight` or `strange for 3 nights`: for how long the first reason has been."""
     if not row.strange_nights:
         return None
-    return "new tonight" if row.strange_nights == 1 else f"for {counted(row.strange_nights, 'nights')}"
+    return "strange " + ("since tonight" if row.strange_nights == 1 else f"for {counted(row.strange_nights, 'nights')}")
 
 
 def moved(row: RankedPrincipal) -> str | None:
@@ -204,6 +206,12 @@ def coverage_line(night: Night) -> str:
         f" {it.truncated:,} truncated; {it.mistyped:,} mistyped; {counted(it.collisions, 'collisions')};"
         f" blind: {', '.join(map(visible, it.blind)) or 'no feature'}"
     )
+
+
+def ranked_sentence(night: Night) -> str:
+    """`96 principals ranked, 2 of them expected and set apart`: everybody of the night, wherever they stand on it."""
+    apart = f", {len(night.expected):,} of them expected and set apart" if night.expected else ""
+    return f"{counted(len(night.principals), 'principals')} ranked{apart}"
 
 
 def notices(night: Night) -> tuple[str, ...]:

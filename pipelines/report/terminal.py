@@ -12,7 +12,7 @@ from pipelines.report.drawing import drawable, table
 from pipelines.report.groups import groups
 from pipelines.report.model import Night, RankedPrincipal
 from pipelines.report.opinions import disagreement
-from pipelines.report.sentences import NOTHING, arrived, counted, figure, reason_sentence
+from pipelines.report.sentences import NOTHING, arrived, counted, figure, ranked_sentence, reason_sentence
 from pipelines.report.text import clip, shown_name
 
 _NAME = 100
@@ -25,9 +25,8 @@ _BEGUN = 2
 
 def ranking_table(night: Night, top: int = 10) -> Table:
     """The first `top` principals with score, requests and first reason."""
-    many = len(night.ranked)
-    shown = f"the first {top} of " if many > top else ""
-    title = f"{clip(night.cluster, _NAME)}, night of {night.date.isoformat()}: {shown}{counted(many, 'principals')}"
+    shown = f"the first {top} of " if len(night.ranked) > top else ""
+    title = f"{clip(night.cluster, _NAME)}, night of {night.date.isoformat()}: {shown}{ranked_sentence(night)}"
     heads = ("Rank", "Principal", "Type", "Score", "Requests", "First reason")
     return table(title, heads, (_row(night, row) for row in night.ranked[:top]), ("Rank", "Score", "Requests"))
 

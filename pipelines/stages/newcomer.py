@@ -1,4 +1,4 @@
-"""Who is at the top tonight and was not the night before, and what is new about it since its own last night.
+"""Who joined the first ranks since the night before, and which of its reasons were not strange on its own last night.
 
 tests/pipelines/test_newcomer.py."""
 
@@ -30,7 +30,7 @@ def ranking_before(archive: Archive, past: History) -> Derived | None:
 
 
 def newcomers(ranked: Iterable[Mapping[str, Any]], past: History, before: Derived | None) -> dict[str, Record]:
-    """By principal, of those at the top who were not there the night before: the last night and what is new since.
+    """By principal, of those at the top who were not there the night before: the last night and what has begun since.
 
     Args:
         ranked: records of the night's ranking; before: the ranking of the night before, without which nobody is new.

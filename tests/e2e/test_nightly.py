@@ -72,6 +72,8 @@ def test_nightly_prints_the_first_ten_ranks_and_the_path_of_the_report(built: Bu
     *table, last = ended.out.splitlines()
     assert last == f"report: {object_of(archive, 'reports', LAST, 'report.html')}"
     assert Path(last.removeprefix("report: ")).is_file()
+    drawn = ended.out[ended.out.index(f"\n{LAST}  ") :]
+    assert drawn.index(" lines read = ") < drawn.index("\u250f"), "what was read stands above the ranks"
     ranks = [cells[1].strip() for line in table if len(cells := line.split("│")) > 2]
     assert [int(rank) for rank in ranks if rank] == list(range(1, 11))
     assert ATTACKER in ended.out
@@ -243,7 +245,7 @@ def test_a_source_of_many_nights_read_for_each_of_them_differs_in_what_lay_outsi
 def test_a_first_night_is_ranked_and_the_report_says_so_before_the_ranking(world: Path, tmp_path: Path) -> None:
     ended = nightly(world / f"audit-{LAST}.ndjson", tmp_path / "archive", LAST)
     assert ended.code == 0
-    assert ended.out.startswith(f"{LAST}  No earlier night")
+    assert ended.out.splitlines()[1].startswith(f"{LAST}  No earlier night")
     assert ranking_of(tmp_path / "archive", LAST)["ranking"][0]["principal"] == ATTACKER
     page = object_of(tmp_path / "archive", "reports", LAST, "report.html").read_text()
     names = page.replace("<wbr>", "")

@@ -1,4 +1,4 @@
-"""Who is new at the top, and what of it was not so on its own last night."""
+"""Who joined the first ranks, and which of its reasons were not strange on its own last night."""
 
 from __future__ import annotations
 

@@ -198,15 +198,13 @@ def test_blind_features_and_revised_nights_are_named():
     assert "7 earlier nights behind the ranks, 7 wanted; added to after they were first archived: 2026-11-20." in text
 
 
-def test_who_is_new_among_the_first_is_told_before_all_else():
+def test_who_joined_the_first_is_told_before_all_else():
     rows = [
         ranked(rank, principal=f"p-{rank}", newcomer=Newcomer(None, ()) if rank == 1 else None) for rank in range(1, 13)
     ]
     known = [EarlierNight.of(date(2026, 11, 21), 1, [(f"p-{rank}", "person", rank - 1, 1.0) for rank in range(2, 13)])]
     text = " ".join(Page(report_html(night(*rows, before=known))).text.split())
-    assert (
-        "12 principals ranked; 1 of the first 10 was not there on the night of 2026-11-21: p-1 not ranked then" in text
-    )
+    assert "12 principals ranked; 1 of the first 10 joined since the night of 2026-11-21: p-1 not ranked then" in text
     assert text.index("1 of the first 10") < text.index("What was read")
 
 

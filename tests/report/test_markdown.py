@@ -5,7 +5,10 @@ import re
 import pytest
 from report_builders import HOSTILE, bare, coverage, night, night_of, ranked
 
+from pipelines.report.html import report_html
 from pipelines.report.markdown import MOST, night_md
+from pipelines.report.summary import Summary
+from pipelines.report.terminal import ranking_table
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
@@ -40,6 +43,27 @@ def test_words_of_others_are_no_link_and_no_mention(told):
     assert not re.search(r"[@\[\]]|evil|password", re.sub("`[^`\n]*`", "", made))
 
 
+def test_no_word_of_a_mark_or_a_notice_is_cut_while_the_whole_has_room_for_it():
+    words, notice = "ticket 4711: " + "a long story " * 70, "Marks of eve contradict each other. " * 10
+    ten = [ranked(rank) for rank in range(2, 11)]
+    made = night_md(night(ranked(marks=(words,)), *ten, notices=(notice,)))
+    assert words in made
+    assert notice in made
+    crowded = night_md(night(*(ranked(rank, marks=(words,)) for rank in range(1, 11))))
+    assert len(re.findall(r"(?m)^\d+\. ", crowded)) == 10
+    assert MOST / 2 < len(crowded) < MOST
+
+
+def test_everybody_of_a_night_is_counted_as_ranked_and_how_many_stand_apart():
+    tonight = night(ranked(1), ranked(3), expected=(ranked(2), ranked(4)))
+    assert night_md(tonight).startswith(
+        "**prod-usw2, night of 2026-11-22**: 4 principals ranked, 2 of them expected and set apart"
+    )
+    assert "4 principals ranked, 2 of them expected and set apart" in report_html(tonight)
+    assert "4 principals ranked, 2 of them expected and set apart" in str(ranking_table(tonight).title)
+    assert Summary.of(tonight).principals == 4
+
+
 def test_ranks_are_dropped_rather_than_be_too_long_and_counted_as_left_out(monkeypatch):
     whole = night_md(night(*(ranked(rank) for rank in range(1, 13))))
     monkeypatch.setattr("pipelines.report.markdown.MOST", len(whole) - 150)
@@ -59,7 +83,8 @@ def test_it_says_what_to_know_first_then_ten_ranks_then_how_many_more():
         "- `Three.`",
         "- and 1 more notice in the report",
         "",
-        "1. `role/dev-eve` 120 (new tonight): Secrets read, listed or watched with success: 41 requests; usually 0",
+        "1. `role/dev-eve` 120 (strange since tonight): "
+        "Secrets read, listed or watched with success: 41 requests; usually 0",
     ]
     assert lines.splitlines()[17:] == ["", "and 2 more principals in the report", "", *lines.splitlines()[-1:]]
     assert lines.splitlines()[-1].startswith("1,000 lines read = 900 archived")

@@ -166,7 +166,9 @@ def test_what_would_be_otherwise_is_said_also_where_it_would_not_be(changes, sai
     assert otherwise(ranked(**changes)) == said
 
 
-@pytest.mark.parametrize(("nights_in_a_row", "said"), [(0, None), (1, "new tonight"), (3, "for 3 nights")])
+@pytest.mark.parametrize(
+    ("nights_in_a_row", "said"), [(0, None), (1, "strange since tonight"), (3, "strange for 3 nights")]
+)
 def test_it_is_said_since_when_somebody_is_strange(nights_in_a_row, said):
     assert lasting(ranked(strange_nights=nights_in_a_row)) == said
 
@@ -175,10 +177,10 @@ def test_it_is_said_since_when_somebody_is_strange(nights_in_a_row, said):
     ("newcomer", "said"),
     [
         (None, None),
-        (Newcomer(None, ()), "New at the top tonight because no earlier night of it is known."),
+        (Newcomer(None, ()), "Joined the first ten tonight because no earlier night of it is known."),
         (
             Newcomer(date(2026, 11, 20), ()),
-            "New at the top tonight for the reasons that were strange on 2026-11-20, too, its last night.",
+            "Joined the first ten tonight for reasons that were strange on 2026-11-20, too, its last night.",
         ),
         (
             Newcomer(
@@ -188,13 +190,13 @@ def test_it_is_said_since_when_somebody_is_strange(nights_in_a_row, said):
                     Begun("strong_rbac_writes", "Strong roles.", "requests", 1, None),
                 ),
             ),
-            "New at the top tonight because of what was not strange on 2026-11-20, its last night:"
+            "Joined the first ten tonight because of what was not strange on 2026-11-20, its last night:"
             " Secrets read, listed or watched with success, 41 requests after 0;"
             " Strong roles, 1 request after \N{EN DASH}.",
         ),
     ],
 )
-def test_who_is_new_at_the_top_is_told_with_what_is_new(newcomer, said):
+def test_who_joined_the_first_ten_is_told_with_what_has_begun(newcomer, said):
     assert arrived(ranked(newcomer=newcomer)) == said
 
 

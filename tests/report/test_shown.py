@@ -49,7 +49,9 @@ def test_markup_in_a_name_is_shown_as_it_is(text):
 
 def test_everything_is_told_of_a_principal():
     said = drawn(shown_text(shown()))
-    assert line_with(said, "night of 2026-11-22", "rank 1 (1 to 2", "of 12", "score 120", "412 requests", "new tonight")
+    assert line_with(
+        said, "night of 2026-11-22", "rank 1 (1 to 2", "of 12", "score 120", "412 requests", "strange since tonight"
+    )
     assert line_with(said, "1. Secrets read, listed or watched with success: 41 requests", "(72 % of the score)")
     assert "With 0 instead of 41 requests: rank 38." in said
     assert line_with(said, str(BEFORE), "11", "no request")

@@ -61,7 +61,7 @@ def test_what_is_remarkable_of_the_first_ranks_is_told_below_the_table():
         ranked(1, newcomer=Newcomer(None, ())), ranked(2, principal="far", places=Places(2, 90, 3)), *others
     )
     first, second, third = remarks(tonight)
-    assert first == "rank 1, role/dev-eve: New at the top tonight because no earlier night of it is known."
+    assert first == "rank 1, role/dev-eve: Joined the first ten tonight because no earlier night of it is known."
     assert second.startswith("rank 2, far: The measures disagree, rank 2 by CoDisp, 90 by norm, 3 by AWS score: ")
     assert third.startswith("ranks 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 2 more: 12 principals worked with a client")
     assert list(remarks(tonight, top=0)) == []
