@@ -16,7 +16,8 @@ from pipelines.backtest.command import run_evaluate
 from pipelines.endings import NAME, endable, explained, mend_streams
 from pipelines.errors import ENDINGS, ConfigError
 from pipelines.jobs import Job, each, say
-from pipelines.marking.command import mark, marks
+from pipelines.marking.command import mark
+from pipelines.marking.list_command import marks
 from pipelines.nightly import (
     in_turn,
     passed_over,

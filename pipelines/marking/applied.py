@@ -9,11 +9,9 @@ from dataclasses import replace
 
 from features.counts import STRANGE
 from pipelines.marking.holding import Held
-from pipelines.marking.record import CONFIRMED, Mark, flags
+from pipelines.marking.record import CONFIRMED, Mark
+from pipelines.marking.telling import contradiction
 from pipelines.report.model import Marked, MarkedRange, Night, RankedPrincipal
-from pipelines.report.text import shown_name
-
-_NAME = 80
 
 Counts = Mapping[str, Mapping[str, int | None]]
 """By principal, of the night: each count of it, None where the log cannot show it."""
@@ -38,7 +36,8 @@ def applied(night: Night, held: Mapping[str, Held], counts: Counts) -> Night:
         said = replace(row, marks=(*_said(theirs, reopened), *row.marks))
         (expected if theirs.expected and not reopened else ranked).append(said)
         marks.append(_marked(theirs.mark, reopened))
-        contradictions += _contradictions(theirs)
+        if (contrary := contradiction(theirs)) is not None:
+            contradictions.append(contrary)
     return replace(
         night,
         ranked=tuple(ranked),
@@ -95,21 +94,3 @@ def _marked(mark: Mark, reopened: tuple[str, ...]) -> Marked:
         features=tuple(MarkedRange(one.feature, one.most, one.named) for one in mark.features),
         reopened=reopened,
     )
-
-
-def _contradictions(held: Held) -> list[str]:
-    """Which marks, what they say, which counts and what settles it; nothing where they agree.
-
-    Who made them stands in the marks alone: a report goes to more people."""
-    if not held.contrary:
-        return []
-    told = ", ".join(
-        f"{mark.state} for {mark.night} (mark {mark.id}, made {mark.made_at:%Y-%m-%d %H:%M:%S} UTC)"
-        for mark in held.contrary
-    )
-    settled = ", or with ".join(dict.fromkeys(flags(mark) for mark in held.contrary))
-    return [
-        f"Marks of {shown_name(held.mark.principal, _NAME)} contradict each other: {told}. The latest counts: "
-        f"{held.mark.state}. 'auditforest marks --all' tells who made them. To settle it, take back what is wrong, by "
-        f"'auditforest mark PRINCIPAL --as none' with {settled}, then mark again."
-    ]

@@ -50,15 +50,11 @@ def holding(marks: Iterable[Mark], night: date) -> dict[str, Held]:
 
 def _held(marks: Sequence[Mark], night: date) -> Held | None:
     standing = _standing(marks)
-    latest: dict[frozenset[str], Mark] = {}
-    for mark in standing:
-        # out and in again: the dictionary keeps the order in which they were made
-        latest.pop(mark.scope, None)
-        latest[mark.scope] = mark
-    in_force = tuple(mark for mark in latest.values() if mark.until >= night)
+    latest = _latest(standing)
+    in_force = tuple(mark for mark in latest if mark.until >= night)
     if in_force:
         return Held(in_force, False, _contrary([mark for mark in standing if mark.until >= night]))
-    gone = sorted(latest.values(), key=lambda mark: mark.until)[-1:]
+    gone = sorted(latest, key=lambda mark: mark.until)[-1:]
     # only of what stood apart must be told that it does so no more
     told = tuple(mark for mark in gone if mark.state == EXPECTED and night - mark.until <= _TOLD)
     return Held(told, True, ()) if told else None
@@ -73,6 +69,45 @@ def _standing(marks: Iterable[Mark]) -> list[Mark]:
         else:
             standing.append(mark)
     return standing
+
+
+def _latest(standing: Iterable[Mark]) -> list[Mark]:
+    """In order the latest of each scope."""
+    latest: dict[frozenset[str], Mark] = {}
+    for mark in standing:
+        # out and in again: the dictionary keeps the order in which they were made
+        latest.pop(mark.scope, None)
+        latest[mark.scope] = mark
+    return list(latest.values())
+
+
+def statuses(marks: Iterable[Mark], night: date) -> dict[str, str]:
+    """By id what has become of each mark by the night.
+
+    It `holds`, or it `ended`; a later one of the same features has `superseded` it, or a `none` has it `taken back`;
+    such a none `takes back`; a mark for a later night holds only `later`."""
+    by_principal: dict[str, list[Mark]] = defaultdict(list)
+    for mark in marks:
+        by_principal[mark.principal].append(mark)
+    found: dict[str, str] = {}
+    for theirs in by_principal.values():
+        standing = _standing(_until(theirs, night))
+        found |= {mark.id: "takes back" if mark.state == NONE else "taken back" for mark in theirs}
+        found |= {mark.id: "superseded" for mark in standing}
+        found |= {mark.id: "holds" if mark.until >= night else "ended" for mark in _latest(standing)}
+        found |= {mark.id: "later" for mark in theirs if mark.night > night}
+    return found
+
+
+def standing_of(marks: Iterable[Mark], principal: str) -> list[Mark]:
+    """In order those of a principal that nobody took back on their own night, whichever that is."""
+    theirs = [mark for mark in marks if mark.principal == principal]
+    kept = {mark.id for night in {mark.night for mark in theirs} for mark in _standing(_until(theirs, night))}
+    return [mark for mark in in_order(theirs) if mark.id in kept]
+
+
+def _until(marks: Iterable[Mark], night: date) -> list[Mark]:
+    return [mark for mark in marks if mark.night <= night]
 
 
 def _denies(later: Mark, one: Mark) -> bool:

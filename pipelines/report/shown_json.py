@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pipelines.report.columns import COLUMNS, Cell, utc
+from pipelines.report.sentences import notices
 from pipelines.report.shown import Compared, Shown
 
 
@@ -24,6 +25,7 @@ def shown_json(found: Shown) -> str:
         "cluster": night.cluster,
         "date": night.date,
         "principals": found.principals,
+        "notices": notices(night),
         "ranking": {column.name: column.cell(found.row) for column in COLUMNS},
         **{name: getattr(found, name) for name in ("past", "new", "evidence", "events_gone", "used_nights", "used")},
     }

@@ -61,9 +61,16 @@ def _instead(archive: Archive) -> str:
     return holdings(nights, [] if nights else archive.clusters())
 
 
-def typed(stage: str, archive: Archive, night: date, *more: str) -> str:
-    """A stage's command for this night of this archive, as it is to be typed; a flag at its end wants a value."""
-    words = [stage, "--cluster", archive.cluster, "--archive", archive.store.url, "--date", night.isoformat(), *more]
+def typed(stage: str, archive: Archive, night: date, *more: str, to: date | None = None, cascade: bool = False) -> str:
+    """A stage's command for this night of this archive, as it is to be typed; a flag at its end wants a value.
+
+    Args:
+        to: the last of several nights.
+        cascade: for the nights after it, too.
+    """
+    span = ["--date", f"{night}"] if to in (None, night) else ["--from", f"{night}", "--to", f"{to}"]
+    flag = ["--cascade"] if cascade else []
+    words = [stage, "--cluster", archive.cluster, "--archive", archive.store.url, *span, *flag, *more]
     return f"'auditforest {shlex.join(words)}{' ...' if more else ''}'"
 
 

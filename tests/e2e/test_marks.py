@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, ordinary, written
 from s3_server import AWS_ENVIRONMENT
 
+from pipelines.marking.record import Mark
 from pipelines.parquet import decode
 from pipelines.parsing.caps import NAME, capped_text
 from pipelines.store import open_store
@@ -124,7 +126,15 @@ def test_a_confirmed_night_leaves_the_baseline_of_nights_scored_after_it(archive
     tables = {key for key in whole if f"date={LAST}" in key and "reports/" not in key and "events/" not in key}
     assert score(archive, LAST)["origin"]["confirmed"] == []
     assert everything(archive) == whole
-    mark(archive, ATTACKER, "confirmed", "--date", BEFORE)
+    said = mark(archive, ATTACKER, "confirmed", "--date", BEFORE).out
+    assert (
+        f"nights scored from now on are compared without its {BEFORE}; to score the 1 ranked after it anew, run "
+        in said
+    )
+    again = f"--cluster {CLUSTER} --archive {archive} --date {LAST}"
+    assert f"'auditforest features {again} --cascade', then 'auditforest score {again} --cascade', then" in said
+    assert f"'auditforest report {again}'" in said
+    assert " 0 to " not in said
     (made,) = (path.stem.removeprefix("mark-") for path in (archive / "marks").rglob("mark-*"))
     early = auditforest("score", "--cluster", CLUSTER, "--archive", archive, "--date", LAST, "--trees", 10)
     assert early.code == 2
@@ -141,6 +151,7 @@ def test_a_confirmed_night_leaves_the_baseline_of_nights_scored_after_it(archive
     assert f"{BEFORE} stays out of the baseline; to change that, pass --date {BEFORE}" in kept
     gone = mark(archive, ATTACKER, "none", "--date", BEFORE).out
     assert (f"taken back: confirmed for {BEFORE} (mark {made})" in gone, "stays out" in gone) == (True, False)
+    assert f"nights scored from now on are compared again with its {BEFORE}; to score" in gone
     score(archive, LAST)
     assert {key: body for key, body in everything(archive).items() if key in whole} == whole
 
@@ -149,17 +160,63 @@ def test_marks_are_listed_as_they_hold_and_all_that_were_made(archive: Path) -> 
     assert run("marks", archive).out == f"{CLUSTER}: no mark holds on {LAST}\n"
     mark(archive, ATTACKER, "expected")
     against = mark(archive, ATTACKER, "confirmed")
-    assert "marks of this principal contradict each other: expected for" in against.out
     before = everything(archive, apart_from="none")
-    held = run("marks", archive)
-    assert (held.out.count("confirmed"), held.out.count("expected")) == (1, 0)
-    assert (run("marks", archive, "--all").out.count("expected"), run("marks", archive, "--date", BEFORE).err) == (
+    held, every = run("marks", archive), run("marks", archive, "--all")
+    assert (rows(held.out, "confirmed"), rows(held.out, "expected")) == (1, 0)
+    assert ("confirmed, holds" in every.out, rows(every.out, "expected,"), rows(every.out, "superseded")) == (
+        True,
         1,
-        "",
+        1,
     )
+    assert (" 0 to " in held.out, " 0 to " in every.out) == (False, True)
+    assert run("marks", archive, "--date", BEFORE).err == ""
+    shown_ = json.loads(auditforest("show", ATTACKER, "--archive", archive, "--format", "json").out)
+    listed = json.loads(run("marks", archive, "--format", "json").out)
     assert everything(archive, apart_from="none") == before
-    assert any("contradict each other" in notice for notice in report(archive, LAST)["notices"])
+    (said,) = (notice for notice in report(archive, LAST)["notices"] if "contradict each other" in notice)
+    assert all(said in told.out.splitlines() for told in (against, held, every))
+    assert (said in shown_["notices"], listed["contradictions"]) == (True, [said])
     assert not {"\x1b", "\u202e"} & set(held.out + against.out)
+
+
+def rows(drawn: str, word: str) -> int:
+    """Cells of a table that hold the word alone."""
+    return sum(cell.strip() == word for cell in drawn.replace("\n", "").split("\u2502"))
+
+
+def test_json_holds_every_field_of_every_mark_and_what_became_of_it(archive: Path) -> None:
+    mark(archive, ATTACKER, "expected", "--feature", "secret_reads", "--date", BEFORE, "--until", BEFORE)
+    mark(archive, ATTACKER, "investigating")
+    both = json.loads(run("marks", archive, "--all", "--format", "json").out)
+    assert (both["cluster"], both["date"], both["contradictions"]) == (CLUSTER, str(LAST), [])
+    assert [(one["state"], one["status"]) for one in both["marks"]] == [
+        ("expected", "ended"),
+        ("investigating", "holds"),
+    ]
+    (ended, holds) = both["marks"]
+    assert set(ended) == {field.name for field in fields(Mark)} | {"status"}
+    assert (ended["principal"], ended["night"], ended["until"]) == (ATTACKER, str(BEFORE), str(BEFORE))
+    assert (ended["because"], ended["features"][0]) == (
+        HOSTILE,
+        {"feature": "secret_reads", "most": reads_of(archive, BEFORE), "named": True},
+    )
+    assert json.loads(run("marks", archive, "--format", "json").out)["marks"] == [holds]
+
+
+def test_to_take_back_what_does_not_stand_says_so_and_writes_nothing(archive: Path) -> None:
+    mark(archive, ATTACKER, "investigating", "--date", BEFORE)
+    said = mark(archive, ATTACKER, "none").out
+    assert f"that of {LAST} shows it without a mark, until now as investigated; run 'auditforest report " in said
+    assert f"nights before {LAST} keep the mark for {BEFORE}" in said
+    before = everything(archive)
+    again = auditforest("mark", ATTACKER, "--as", "none", "--because", "x", "--cluster", CLUSTER, "--archive", archive)
+    assert (again.code, again.out) == (2, "")
+    assert again.complaints == [
+        f"auditforest: {archive}: {CLUSTER}, {LAST}: no mark stands of {ATTACKER}, so none was taken back; found on "
+        f"other terms: investigating with --date {BEFORE}; 'auditforest marks --cluster {CLUSTER} --archive {archive} "
+        "--all' lists every mark"
+    ]
+    assert everything(archive) == before
 
 
 @pytest.mark.parametrize(

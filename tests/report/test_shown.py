@@ -101,7 +101,19 @@ def test_an_audit_id_that_several_requests_bear_says_so_and_events_that_are_gone
 def test_the_json_holds_the_row_under_its_columns_and_everything_beside_it_raw():
     told = json.loads(shown_json(hostile("\u202eeve\n")[0]))
     assert list(told) == [
-        *("cluster", "date", "principals", "ranking", "past", "new", "evidence", "events_gone", "used_nights", "used")
+        *(
+            "cluster",
+            "date",
+            "principals",
+            "notices",
+            "ranking",
+            "past",
+            "new",
+            "evidence",
+            "events_gone",
+            "used_nights",
+            "used",
+        )
     ]
     assert told["ranking"]["principal"] == told["used"][0]["verb"] == told["evidence"][0]["name"] == "\u202eeve\n"
     assert told["used"][0]["last"] == "2026-11-22T03:12:00.000000Z"
