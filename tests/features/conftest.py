@@ -16,6 +16,8 @@ from parsing import parse
 
 from features.days import Counted, count, prepare
 from features.requests import REQUESTS
+from pipelines.config import ParseConfig
+from pipelines.engine import engine as connected
 from pipelines.sources.base import Batch
 
 KEY = ("principal", "type", "kind", "item")
@@ -52,8 +54,7 @@ class Night:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with connected(ParseConfig()) as connection:
         yield connection
 
 

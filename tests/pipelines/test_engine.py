@@ -6,10 +6,13 @@ import subprocess
 import sys
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from pipelines.config import ParseConfig
 from pipelines.engine import alone, at_rest, engine, modest
+from pipelines.parsing.handed import SCHEMA
+from pipelines.parsing.parse import reading
 
 _RESTED = """
 from pathlib import Path
@@ -83,3 +86,13 @@ def test_no_more_threads_run_than_the_memory_holds(limit: str, asked: int, readi
 def test_a_slow_query_draws_nothing_on_the_screen() -> None:
     with engine(ParseConfig()) as made:
         assert made.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
+
+
+def test_lines_are_read_without_a_join_for_each_list_of_the_query() -> None:
+    def joins(made: duckdb.DuckDBPyConnection) -> int:
+        made.register("lines", pa.table([[]] * len(SCHEMA), SCHEMA))
+        plan: str = made.execute(f"EXPLAIN {reading(None)}").fetchall()[0][1]
+        return plan.count("MARK")
+
+    with engine(ParseConfig()) as made, duckdb.connect() as plain:
+        assert joins(plain) > joins(made) == 0
