@@ -27,7 +27,8 @@ demo: $(READY) ## rank the sample's last night; no AWS, no configuration
 	@$(BIN)/auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --from 2026-09-08 --to 2026-09-15
 
 test: lint ## lint, then every test
-	$(BIN)/python -m pytest -q -n auto
+	@# whole stretches to each: what a file makes once is then made by one alone
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-browser: $(READY) ## the report in a real Chromium, half a minute; installed by apt where there is none, as root
 	@PYTHONPATH=tests $(BIN)/python -m browser.install

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -33,11 +34,11 @@ class Night:
     requests: list[Row]
     new_items: list[Row]
 
-    @property
+    @cached_property
     def days(self) -> dict[str, Row]:
         return {row["principal"]: row for row in self.counted.days.to_pylist()}
 
-    @property
+    @cached_property
     def items(self) -> list[tuple[str, ...]]:
         return [tuple(row[name] for name in KEY) for row in self.counted.items.to_pylist()]
 
