@@ -42,18 +42,23 @@ _NOT_MET = 50
 """One item in so many is new."""
 SIZES = {(100, 8): 3.0, (100, 28): 3.0, (2_000, 8): 60.0, (20_000, 8): 60.0, (20_000, 28): 60.0}
 """Seconds that a night may take, by principals and earlier nights."""
-_EVENTS = {100: (58_000, 1_000_000), 2_000: (30_000, 4), 20_000: (300_000, 4)}
+_EVENTS = {100: (58_000, 1_000_000), 2_000: (30_000, 4), 20_000: (340_000, 4)}
 """Events of a night of so many principals, and how many of them are of one user at most."""
 
 
 def night_of(root: Path, sample: Archive, principals: int, nights: int) -> Archive:
-    """An archive of about so many principals and earlier nights, counted and not yet ranked."""
+    """An archive of at least so many principals and of earlier nights, counted and not yet ranked.
+
+    Raises:
+        RuntimeError: the events made are of fewer principals.
+    """
     archive = Archive(open_store(str(root)), CLUSTER)
     count, each = _EVENTS[principals]
     events.archived(archive, sample, count, each=each)
     with engine(Config().parse) as connection:
         with requests_of(archive, connection, events_of(archive, _NIGHT), History((), ())):
             # not as the night would be counted now: who is in no earlier night is one of a crowd
+            connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM kept_requests")
             connection.execute(f"CREATE OR REPLACE TEMP TABLE tallies AS {TALLIES}")
             items = connection.sql(COUNT_ITEMS).to_arrow_table()
         like = _derived(sample, PRINCIPAL_DAYS), _derived(sample, ITEMS)
@@ -62,6 +67,8 @@ def night_of(root: Path, sample: Archive, principals: int, nights: int) -> Archi
         for back in range(1, nights + 1):
             _remember(archive, back, _drawn(days, back), _met(items).cast(like[1].table.schema), like[0].meta)
         made = features(archive, connection, _NIGHT, _HISTORY)
+    if made.table.num_rows < principals:
+        raise RuntimeError(f"{archive.store.url}: {made.table.num_rows:,} principals made, {principals:,} asked for")
     say(f"a night of {made.table.num_rows:,} principals after {nights} others is made")
     return archive
 

@@ -92,7 +92,7 @@ class Surprises:
         """Median of what was learnt of the principal's own earlier nights; NaN where that is nothing."""
         return self.own_usual.median
 
-    @property
+    @cached_property
     def least(self) -> Floats:
         """The smallest of the three: strange for itself, for its peers and for the cluster at once."""
         return np.minimum(np.minimum(self.own, self.peers), self.cluster)

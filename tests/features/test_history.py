@@ -85,6 +85,7 @@ def test_the_least_of_three_speaks():
     assert found.least.tolist() == np.minimum(found.own, np.minimum(found.peers, found.cluster)).tolist()
     assert found.own[0, 0] > 5
     assert found.least[0, 0] == found.cluster[0, 0] < found.peers[0, 0]
+    assert found.least is found.least, "who explains a night asks for it once a reason"
 
 
 def test_peers_and_cluster_are_all_their_earlier_nights():
