@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from e2e.job import Ended, auditforest, nightly
+from e2e.refusals import FIRST
 from e2e.world import LAST, NIGHTS, ordinary, theft, written
 from s3_server import moto_server
 
@@ -56,6 +57,20 @@ def built(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 def archive(built: tuple[Path, Ended], tmp_path: Path) -> Path:
     """A copy of that archive, to do with as one likes."""
     return shutil.copytree(built[0], tmp_path / "archive")
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A source of the first night alone. Not to be changed."""
+    return written(tmp_path_factory.mktemp("night"), {FIRST: ordinary(FIRST)})
+
+
+@pytest.fixture(scope="session")
+def ranked(night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of the first night. Not to be changed."""
+    folder = tmp_path_factory.mktemp("ranked") / "archive"
+    assert nightly(night, folder, FIRST).code == 0
+    return folder
 
 
 @pytest.fixture(scope="session")
