@@ -13,11 +13,12 @@ from pipelines.arguments import cluster_name, nights
 from pipelines.config import Config
 from pipelines.config_load import load
 from pipelines.errors import AuditForestError, ConfigError, worst
-from pipelines.jobs import archive_of, opened, say
+from pipelines.jobs import say
 from pipelines.progress import complain, shown
 from pipelines.stages.check import check
 from pipelines.stages.findings import lines, refuse
 from pipelines.store import refuse_place
+from pipelines.which import archive_of, opened
 
 _EARLIEST = "1970-01-01"
 

@@ -37,6 +37,7 @@ from pipelines.report.text import shown_name
 from pipelines.show.command import compare_command, show_command
 from pipelines.stages.features import typed
 from pipelines.stages.report import Published
+from pipelines.which import clusters_of
 
 _EXITS = "\n".join(f"  {code:<3}  {meaning}" for code, meaning in ENDINGS.items())
 
@@ -197,7 +198,7 @@ def evaluate(**given: Any) -> None:
     \b
     Example: auditforest evaluate --cluster prod-usw2 --archive build/demo --date 2026-09-15 --nights 1 --per-kind 2
     """
-    if given["format"] == "json" and given["cluster"] is None:
+    if given["format"] == "json" and len(clusters_of(given)) > 1:
         raise ConfigError("--format json without --cluster: one document is of one cluster; pass --cluster")
     each("evaluate", given | {"from": None, "to": None}, lambda job: _evaluate(job, given))
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.archive import EVENTS, Archive
-from pipelines.arguments import cluster_name, nights
+from pipelines.arguments import nights
 from pipelines.config import FLAGS, ClusterConfig, Config
 from pipelines.config_load import load
 from pipelines.endings import explained, interrupted, waiting_told
@@ -30,10 +30,10 @@ from pipelines.peak import peak_bytes
 from pipelines.progress import Progress, complain, shown, silenced, told
 from pipelines.report.text import visible
 from pipelines.runs import Run
-from pipelines.sources.opening import CLOUDWATCH
 from pipelines.stages.features import typed
 from pipelines.stages.listing import INDEX, list_reports
-from pipelines.store import ObjectStore, open_store, refuse_place
+from pipelines.store import ObjectStore, refuse_place
+from pipelines.which import archive_of, clusters_of, declared, opened
 
 _WIDTH = 140
 
@@ -58,7 +58,7 @@ class Job:
         if self.run.source is None or not self.run.source.strip():
             raise ConfigError(
                 f"no source for {self.archive.cluster}: pass --source FILE, FOLDER or 'GLOB', or set source under "
-                f"[clusters.{self.archive.cluster}] in auditforest.toml{_declared(self.archive.cluster, self.config)}"
+                f"[clusters.{self.archive.cluster}] in auditforest.toml{declared(self.archive.cluster, self.config)}"
             )
         return self.run.source
 
@@ -90,31 +90,21 @@ def say(*results: str | Table) -> None:
         ) from error
 
 
-def opened(where: str, config: Config) -> ObjectStore:
-    """The store of an archive, as the configuration says it is reached."""
-    return open_store(
-        where,
-        endpoint=config.aws.endpoint,
-        region=config.aws.region,
-        expected_bucket_owner=config.aws.expected_bucket_owner,
-        kms_key=config.aws.kms_key,
-    )
-
-
 def each(command: str, given: Mapping[str, Any], work: Callable[[Job], None]) -> None:
-    """Do the work for the cluster of --cluster; without one, for every cluster that is configured, one after the other.
+    """Do the work for the cluster of --cluster; without one, for every cluster that is meant, one after the other.
 
     Of several, one that fails stops no other.
 
     Raises:
         SystemExit: some of several failed; bears the worst of their exit codes.
     """
-    if given["cluster"] is not None:
-        with _job(command, cluster_name(given["cluster"]), given) as job:
+    clusters = clusters_of(given)
+    if len(clusters) == 1:
+        with _job(command, clusters[0], given) as job:
             work(job)
         return
     codes = []
-    for cluster in clusters_of(given):
+    for cluster in clusters:
         try:
             with _job(command, cluster, given) as job:
                 job.say(f"cluster {cluster}")
@@ -125,25 +115,6 @@ def each(command: str, given: Mapping[str, Any], work: Callable[[Job], None]) ->
             codes.append(_failed(cluster, error))
     if codes:
         sys.exit(worst(codes))
-
-
-def clusters_of(given: Mapping[str, Any]) -> list[str]:
-    """The clusters that are configured.
-
-    Raises:
-        ConfigError: there is none, or a source is named that would be read for each of several.
-    """
-    clusters = sorted(load(given["config"], {}).clusters)
-    if not clusters:
-        raise ConfigError(
-            "no cluster: pass --cluster NAME, or declare each under [clusters.NAME] in auditforest.toml to run them all"
-        )
-    if len(clusters) > 1 and given.get("source") not in (None, CLOUDWATCH):
-        raise ConfigError(
-            f"--source without --cluster: the events of one source would be archived for each of {len(clusters)} "
-            "clusters; pass --cluster, or set source under each [clusters.NAME]"
-        )
-    return clusters
 
 
 def _failed(cluster: str, error: BaseException) -> int:
@@ -183,28 +154,6 @@ def _job(command: str, cluster: str, given: Mapping[str, Any]) -> Iterator[Job]:
             store.probe()
         with _listed(run, store):
             yield Job(Archive(store, cluster), connection, config, run, progress)
-
-
-def archive_of(cluster: str, flag: str | None, config: Config) -> str:
-    """Where the archive of a cluster lies.
-
-    Raises:
-        ConfigError: nobody said.
-    """
-    where = config.clusters.get(cluster, ClusterConfig()).archive if flag is None else flag
-    if not where:
-        raise ConfigError(
-            f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
-            f"[clusters.{cluster}] in auditforest.toml{_declared(cluster, config)}"
-        )
-    return where
-
-
-def _declared(cluster: str, config: Config) -> str:
-    """What to say to a name that is not among the declared ones, for it may be misspelled."""
-    if not config.clusters or cluster in config.clusters:
-        return ""
-    return f"; the clusters declared are {', '.join(sorted(config.clusters))}"
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from pipelines.arguments import cluster_name, day
 from pipelines.commits import Commit, Part
 from pipelines.config import ParseConfig
 from pipelines.engine import engine
-from pipelines.errors import ConfigError, OrderError
+from pipelines.errors import OrderError
 from pipelines.marking.record import table as marked
 from pipelines.parsing.events import SCHEMA
 from pipelines.scratch import scratch
@@ -29,7 +29,7 @@ from pipelines.stages.features import events_of
 from pipelines.stages.made import made
 from pipelines.stages.parts import read_parts
 from pipelines.store import LocalStore, ObjectStore
-from pipelines.words import listed
+from pipelines.which import only
 
 Nights = date | str | Iterable[date | str] | None
 """One night, or several, as dates or YYYY-MM-DD; None for every night that the table has."""
@@ -77,12 +77,7 @@ class OpenArchive:
         """
         if cluster is not None:
             return Archive(self.store, cluster_name(cluster))
-        found = self.clusters()
-        if not found:
-            raise ConfigError(f"{self.store.url}: no archive there, expected the root of one, as --archive names it")
-        if len(found) > 1:
-            raise ConfigError(f"{self.store.url}: holds {listed(found)}, expected the name of one of these clusters")
-        return Archive(self.store, found[0])
+        return Archive(self.store, only(self.store, self.clusters()))
 
     def events(self, cluster: str | None = None, nights: Nights = None) -> duckdb.DuckDBPyRelation:
         """Every archived event, in no order.

@@ -13,6 +13,9 @@ from pipelines.declared import describe
 
 Command = Callable[..., None]
 
+CLUSTER_READ = "Name of the cluster (default: the only one of --archive, else every one of the file of options)."
+"""Help of --cluster for commands that read what is archived."""
+
 
 def options(
     *,
@@ -42,6 +45,7 @@ def options(
     }
     if not source:
         del plain["--source"]
+        plain["--cluster"] = {"help": CLUSTER_READ}
     if not span:
         del plain["--from"], plain["--to"]
     for flag, option in FLAGS.items():

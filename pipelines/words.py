@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 _NAMED = 5
 """So many of a list are named in a message."""
+_LONGEST = 200
+"""Characters of a name that is compared with others."""
 
 
 def shown(text: str) -> str:
@@ -33,6 +36,18 @@ def holdings(nights: Sequence[date], clusters: Sequence[str]) -> str:
     if nights:
         return f"only nights from {nights[0]} to {nights[-1]}"
     return f"only events of {listed(clusters)}" if clusters else "there is no archive yet"
+
+
+def nearest(asked: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like the one asked for, which may be mistyped; None where none is much like it."""
+    near = difflib.get_close_matches(asked[:_LONGEST], [name for name in known if len(name) <= _LONGEST], 1)
+    return near[0] if near else None
+
+
+def nearest_told(asked: str, known: Iterable[str]) -> str:
+    """`; nearest known: secret_reads`, or nothing."""
+    near = nearest(asked, known)
+    return "" if near is None else f"; nearest known: {near}"
 
 
 def listed(things: Sequence[object]) -> str:

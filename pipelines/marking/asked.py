@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -11,8 +10,7 @@ from typing import Any
 from features.catalogue import NAMES
 from pipelines.errors import ConfigError
 from pipelines.marking.record import NONE, Range
-from pipelines.report.text import shown_name
-from pipelines.words import quoted
+from pipelines.words import nearest_told, quoted
 
 DAYS = 90
 """So many nights a mark holds of which nobody said until when."""
@@ -73,9 +71,8 @@ def ranges(
 def _named(text: str, counts: Mapping[str, Any]) -> tuple[str, Range]:
     told = _FEATURE.fullmatch(text)
     if told is None or told[1] not in NAMES:
-        near = difflib.get_close_matches(text.partition("=")[0], NAMES, 1)
-        expected = f"nearest known: {near[0]}" if near else "'auditforest features --list' names them"
-        raise ConfigError(f"--feature {quoted(text)}: no feature, or no whole number behind its '='; {expected}")
+        expected = nearest_told(text.partition("=")[0], NAMES) or "; 'auditforest features --list' names them"
+        raise ConfigError(f"--feature {quoted(text)}: no feature, or no whole number behind its '='{expected}")
     name, most = told.groups()
     value = counts.get(name)
     if value is None:
@@ -83,15 +80,3 @@ def _named(text: str, counts: Mapping[str, Any]) -> tuple[str, Range]:
     if most is not None and int(most) < value:
         raise ConfigError(f"--feature {text}: {value:,} were counted this night; expected as many or more")
     return name, Range(name, value if most is None else int(most), named=True)
-
-
-def sole(clusters: Sequence[str]) -> str:
-    """The one cluster that is meant where none was named.
-
-    Raises:
-        ConfigError: there is none, or several.
-    """
-    if len(clusters) != 1:
-        found = ", ".join(shown_name(name, 100) for name in clusters) or "none"
-        raise ConfigError(f"a mark is of one cluster, {found} declared; pass --cluster")
-    return clusters[0]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipelines.archive import RANKING, Archive
 from pipelines.arguments import day
 from pipelines.errors import ConfigError
-from pipelines.jobs import Job, clusters_of, each
+from pipelines.jobs import Job, each
 from pipelines.marking import asked
 from pipelines.marking.author import aws_identity, os_user
 from pipelines.marking.holding import confirmed, holding, standing_of, taken_back
@@ -28,6 +28,7 @@ from pipelines.show.naming import meant
 from pipelines.stages.features import typed
 from pipelines.stages.made import made
 from pipelines.stages.ranked import counts_as_ranked
+from pipelines.which import cluster_of
 
 
 @click.command()
@@ -47,8 +48,7 @@ def mark(**given: Any) -> None:
     \b
     Example: auditforest mark etl-runner --as confirmed --because "ticket 4711" --cluster prod-usw2 --archive build/demo
     """
-    cluster = asked.sole(clusters_of(given)) if given["cluster"] is None else given["cluster"]
-    each("mark", given | {"cluster": cluster, "from": None, "to": None}, lambda job: _mark(job, given))
+    each("mark", given | {"cluster": cluster_of(given), "from": None, "to": None}, lambda job: _mark(job, given))
 
 
 def _mark(job: Job, given: Mapping[str, Any]) -> None:

@@ -13,18 +13,20 @@ import click
 from rich.table import Table
 
 from pipelines.archive import Archive
-from pipelines.arguments import cluster_name, day
+from pipelines.arguments import day
 from pipelines.config_load import load
 from pipelines.errors import ConfigError
-from pipelines.jobs import archive_of, clusters_of, opened, say
+from pipelines.jobs import say
 from pipelines.marking.holding import holding, statuses
 from pipelines.marking.record import Mark
 from pipelines.marking.telling import NAME, contradiction, ranges
+from pipelines.options import CLUSTER_READ
 from pipelines.report.columns import utc
 from pipelines.report.drawing import table
 from pipelines.report.text import clip, shown_name
 from pipelines.show.gather import last_ranked
 from pipelines.store import refuse_place
+from pipelines.which import archive_of, clusters_of, opened
 
 _TEXT = 200
 _HEADS = ("Mark", "Principal", "Says", "Nights", "Features", "Because", "By")
@@ -32,7 +34,7 @@ _HEADS = ("Mark", "Principal", "Says", "Nights", "Features", "Because", "By")
 
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Every mark that was ever made, with what became of it.")
-@click.option("--cluster", help="Name of the cluster (default: every cluster of the file of options).")
+@click.option("--cluster", help=CLUSTER_READ)
 @click.option("--archive", help="Where the marks are kept: a folder or s3://BUCKET/PREFIX.")
 @click.option("--date", "date_", help="The night on which they hold, YYYY-MM-DD (default: the last ranked).")
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Of stdout.")
@@ -45,7 +47,7 @@ def marks(**given: Any) -> None:
     """
     config = load(given["config"], {})
     asked_for = None if given["date_"] is None else day("--date", given["date_"])
-    clusters = clusters_of(given) if given["cluster"] is None else [cluster_name(given["cluster"])]
+    clusters = clusters_of(given)
     if given["format"] == "json" and len(clusters) > 1:
         raise ConfigError("--format json without --cluster: one document is of one cluster; pass --cluster")
     for cluster in clusters:

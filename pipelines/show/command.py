@@ -12,11 +12,10 @@ import click
 from rich.table import Table
 
 from pipelines.archive import Archive
-from pipelines.arguments import cluster_name, night
-from pipelines.config import Config
+from pipelines.arguments import night
 from pipelines.config_load import load
 from pipelines.errors import ConfigError
-from pipelines.jobs import archive_of, opened, say
+from pipelines.jobs import say
 from pipelines.opened import OpenArchive
 from pipelines.report.compared_text import compared_text
 from pipelines.report.role import role_yaml
@@ -26,7 +25,7 @@ from pipelines.show.difference import compared
 from pipelines.show.gather import shown
 from pipelines.show.naming import AmbiguousError, listed
 from pipelines.store import refuse_place
-from pipelines.words import listed as some
+from pipelines.which import archive_of, cluster_of, opened
 
 _OPTIONS = (
     click.option("--cluster", help="Name of the cluster (default: the only one)."),
@@ -110,19 +109,9 @@ def named_in_full() -> Iterator[None]:
 @contextmanager
 def _opened(given: dict[str, Any]) -> Iterator[tuple[OpenArchive, Archive]]:
     """The archive asked for, and that of the cluster asked for; no record is left of reading."""
-    cluster = None if given["cluster"] is None else cluster_name(given["cluster"])
-    config = load(given["config"], {})
-    if cluster is None and given["archive"] is None:
-        cluster = _only(config)
-    where = given["archive"] if cluster is None else archive_of(cluster, given["archive"], config)
+    cluster, config = cluster_of(given), load(given["config"], {})
+    where = archive_of(cluster, given["archive"], config)
     store = opened(where, config)
     refuse_place(store, where, to_write=False)
     with OpenArchive(store, config.parse) as tables:
         yield tables, tables.of(cluster)
-
-
-def _only(config: Config) -> str:
-    if len(config.clusters) != 1:
-        found = f"; auditforest.toml declares {some(sorted(config.clusters))}" if config.clusters else ""
-        raise ConfigError(f"no cluster and no archive: expected --cluster NAME or --archive WHERE{found}")
-    return next(iter(config.clusters))

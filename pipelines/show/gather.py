@@ -23,6 +23,7 @@ from pipelines.report.shown import Items, PastRank, Request, Shown
 from pipelines.show.evidence import archived, kept
 from pipelines.show.granted import used
 from pipelines.show.naming import meant
+from pipelines.stages.features import instead
 from pipelines.stages.made import made
 from pipelines.stages.report import marked, night_of
 
@@ -70,8 +71,8 @@ def last_ranked(archive: Archive) -> date:
     nights = archive.nights(RANKING)
     if not nights:
         raise ConfigError(
-            f"{archive.store.url}: no night of {archive.cluster} is ranked; look at --archive and --cluster, or run "
-            "'auditforest nightly'"
+            f"{archive.store.url}: no night of {archive.cluster} is ranked: {instead(archive)}; look at --archive and "
+            "--cluster, or run 'auditforest nightly'"
         )
     return nights[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
@@ -9,9 +10,10 @@ import pyarrow as pa
 
 from pipelines.errors import ConfigError
 from pipelines.report.text import shown_name
-from pipelines.words import quoted
+from pipelines.words import nearest, quoted
 
 _NAME = 200
+_PARTS = re.compile("([:/@])")
 
 
 class AmbiguousError(ConfigError):
@@ -41,8 +43,8 @@ def meant(asked: str, tables: Iterable[pa.Table], nights: Sequence[date]) -> str
     when = " or ".join(map(str, dict.fromkeys(nights)))
     if not found:
         raise ConfigError(
-            f"{quoted(asked)}: no principal that was ranked on {when} has this in its name or its user names; expected "
-            "a name, or a part of one, as the report of the night lists it"
+            f"{quoted(asked)}: no principal that was ranked on {when} has this in its name or its user names"
+            f"{_like(asked, names)}; expected a name, or a part of one, as the report of the night lists it"
         )
     if len(found) > 1:
         said = f"{quoted(asked)}: {len(found)} principals of {when} have this in their names, one expected; give more"
@@ -53,6 +55,19 @@ def meant(asked: str, tables: Iterable[pa.Table], nights: Sequence[date]) -> str
 def listed(error: AmbiguousError) -> Iterator[str]:
     """A line for each principal that is meant, perhaps."""
     return (shown_name(name, _NAME) for name in error.names)
+
+
+def _like(asked: str, names: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Whose name, or the end of whose name, is most like what was asked for."""
+    ends: dict[str, str] = {}
+    for principal, users in names:
+        for name in (principal, *users):
+            # a name that is longer than one shows is no slip of anybody's finger
+            if len(name) <= _NAME:
+                parts = _PARTS.split(name)
+                ends |= {"".join(parts[at:]).lower(): principal for at in range(0, len(parts), 2)}
+    near = nearest(asked.lower(), ends)
+    return f"; the nearest is {shown_name(ends[near], _NAME)}" if near is not None else ""
 
 
 def _names(table: pa.Table) -> Iterator[tuple[str, list[str]]]:

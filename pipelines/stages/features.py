@@ -29,7 +29,7 @@ from pipelines.parsing.events import SCHEMA
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
 from pipelines.stages.parts import read_parts
-from pipelines.words import holdings
+from pipelines.words import holdings, nearest_told
 
 Counting = Callable[[Commit, pa.Table], Counted]
 """Counts the committed events of a night against the items of its past."""
@@ -40,25 +40,28 @@ NO_ITEMS = pa.schema(
 NO_PAST = Counts(np.empty(0, dtype=object), np.empty(0, dtype=object), np.empty((0, len(FOREST_NAMES))))
 
 
-def events_of(archive: Archive, night: date) -> Commit:
+def events_of(archive: Archive, night: date, rather: str = "") -> Commit:
     """The night's committed events.
 
+    Args:
+        rather: what may be meant where there are none, before "run".
     Raises:
         OrderError: none were archived.
     """
     commit = archive.newest(EVENTS, night)
     if commit is None:
         raise OrderError(
-            f"{archive.store.url}: no event of {archive.cluster} is archived for {night}: {_instead(archive)}; "
-            f"run {typed('export', archive, night, '--source')}"
+            f"{archive.store.url}: no event of {archive.cluster} is archived for {night}: {instead(archive)}; "
+            f"{rather}run {typed('export', archive, night, '--source')}"
         )
     return commit
 
 
-def _instead(archive: Archive) -> str:
+def instead(archive: Archive) -> str:
     """What the archive does hold: a date or a name may be mistyped."""
     nights = archive.nights(EVENTS)
-    return holdings(nights, [] if nights else archive.clusters())
+    clusters = [] if nights else archive.clusters()
+    return holdings(nights, clusters) + (nearest_told(archive.cluster, clusters) if len(clusters) > 1 else "")
 
 
 def typed(stage: str, archive: Archive, night: date, *more: str, to: date | None = None, cascade: bool = False) -> str:

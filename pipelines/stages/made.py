@@ -12,18 +12,28 @@ from pipelines.stages.features import events_of, typed
 _BY = {ITEMS: "features", PRINCIPAL_DAYS: "features", RANKING: "score"}
 
 
-def made(archive: Archive, table: str, night: date) -> Derived:
+def made(archive: Archive, table: str, night: date, command: str | None = None) -> Derived:
     """A derived table of a night.
 
+    Args:
+        command: that was given, if naming another night is all that it takes to give it again.
     Raises:
-        OrderError: the night has none; says which stage makes it.
+        OrderError: the night has none; says which stage makes it, and which night was ranked last.
         DataError: the object is damaged.
     """
     found = archive.derived(table, night)
     if found is None:
-        events_of(archive, night)
+        events_of(archive, night, _rather(archive, table, command))
         raise OrderError(
             f"{archive.store.url}: {archive.cluster}, {night}: the night has no {table} yet; "
             f"run {typed(_BY[table], archive, night)}"
         )
     return found
+
+
+def _rather(archive: Archive, table: str, command: str | None) -> str:
+    nights = archive.nights(RANKING) if table == RANKING else []
+    if not nights:
+        return ""
+    last = f"name {nights[-1]}" if command is None else f"run {typed(command, archive, nights[-1])}"
+    return f"{last} for the last that is ranked, or to archive this one "

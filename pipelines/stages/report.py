@@ -60,7 +60,7 @@ def report(archive: Archive, night: date) -> Published:
         OrderError: no event of the night is archived, or it was not ranked yet, or by a version this one cannot read.
         DataError: the ranking is damaged.
     """
-    ranking = made(archive, RANKING, night)
+    ranking = made(archive, RANKING, night, "report")
     said = night_of(archive, ranking, night)
     shown = {row.principal for row in said.ranked}
     said = replace(marked(archive, ranking, said), before=ranked_before(archive, night, shown))

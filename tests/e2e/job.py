@@ -20,6 +20,10 @@ from s3_server import AWS_ENVIRONMENT
 from pipelines.cli import main
 from pipelines.stages.listing import INDEX
 
+NO_CLUSTER = (
+    "auditforest: no cluster: pass --cluster NAME, or declare each under [clusters.NAME] in auditforest.toml to run "
+    "them all; commands that only read find the only cluster of --archive WHERE"
+)
 FEW_TREES = ("--trees", "10")
 
 

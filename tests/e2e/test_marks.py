@@ -222,6 +222,7 @@ def test_to_take_back_what_does_not_stand_says_so_and_writes_nothing(archive: Pa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("shop:carp",), f"; the nearest is {ATTACKER}; expected a name"),
         (("nobody",), "'nobody': no principal that was ranked on 2026-09-15 has this in its name or its user names"),
         (("serviceaccount",), "'serviceaccount': 5 principals of 2026-09-15 have this in their names, one expected"),
         ((ATTACKER, "--feature", "secret_read"), "--feature 'secret_read': no feature, "),
@@ -268,7 +269,7 @@ def test_without_a_name_the_only_cluster_is_meant_and_of_several_none(archive: P
     ended = auditforest(*asked)
     assert (ended.code, ended.complaints) == (
         2,
-        ["auditforest: a mark is of one cluster, other, prod declared; pass --cluster"],
+        ["auditforest: one cluster expected, other, prod found; pass --cluster"],
     )
 
 

@@ -205,7 +205,7 @@ def test_a_bucket_is_read_as_a_folder_is_and_its_parts_are_fetched_once(root: Pa
             None,
             {"nights": "2027-01-01"},
             OrderError,
-            f"only nights from {NIGHTS[0]} to {LAST}; run 'auditforest export",
+            f"only nights from {NIGHTS[0]} to {LAST}; name {LAST} for the last that is ranked",
         ),
         (None, {"cluster": "stage"}, OrderError, "stage has no ranking; run 'auditforest nightly"),
     ],

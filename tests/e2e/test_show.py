@@ -13,7 +13,7 @@ from unittest import mock
 
 import boto3
 import pytest
-from e2e.job import Ended, auditforest, everything, object_of, ranking_of
+from e2e.job import NO_CLUSTER, Ended, auditforest, everything, object_of, ranking_of
 from e2e.showing import BEFORE, show, told
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, PUBLIC
 from s3_server import AWS_ENVIRONMENT
@@ -120,14 +120,24 @@ GONE = LAST + timedelta(days=1)
     [
         (("show", "nobody"), f"'nobody': no principal that was ranked on {LAST} has this in its name"),
         (("show", ""), "'': no principal"),
-        (("show", "cart", "--date", GONE), f"only nights from {NIGHTS[0]} to {LAST}; run 'auditforest export"),
+        (("show", "shop:carp"), f"; the nearest is {ATTACKER}; expected a name"),
+        (
+            ("show", "cart", "--date", GONE),
+            f"only nights from {NIGHTS[0]} to {LAST}; name {LAST} for the last",
+        ),
         (("show", "cart", "--date", "soon"), "--date 'soon': expected a date as YYYY-MM-DD"),
-        (("show", "cart", "--cluster", "stage"), "no night of stage is ranked; look at --archive and --cluster"),
+        (
+            ("show", "cart", "--cluster", "stage"),
+            f"no night of stage is ranked: only events of {CLUSTER}; look at",
+        ),
         (("show", "cart", "--role", "--format", "json"), "--role with --format json"),
         (("show", "cart", "--days", "0"), "0 is not in the range"),
         (("compare", "nobody", BEFORE, LAST), f"ranked on {BEFORE} or {LAST} has this"),
         (("compare", "shop", BEFORE, LAST), f"2 principals of {BEFORE} or {LAST} have this"),
-        (("compare", "cart", LAST, GONE), f"only nights from {NIGHTS[0]} to {LAST}; run 'auditforest export"),
+        (
+            ("compare", "cart", LAST, GONE),
+            f"only nights from {NIGHTS[0]} to {LAST}; name {LAST} for the last",
+        ),
         (("compare", "cart", LAST), "D2"),
     ],
 )
@@ -143,7 +153,7 @@ def test_without_an_archive_it_says_what_was_expected(command: tuple[object, ...
     ended = auditforest(*command)
     assert (ended.code, ended.complaints) == (
         Exit.USAGE,
-        ["auditforest: no cluster and no archive: expected --cluster NAME or --archive WHERE"],
+        [NO_CLUSTER],
     )
     ended = auditforest(*command, "--archive", tmp_path / "nowhere")
     assert ended.code == Exit.USAGE
@@ -157,7 +167,7 @@ def test_the_file_of_options_says_where_the_archive_of_the_only_cluster_lies(roo
         more.write(f'[clusters.stage]\narchive = "{root}"\n')
     ended = auditforest("show", "cart")
     assert (ended.code, ended.out) == (Exit.USAGE, "")
-    assert f"auditforest.toml declares {CLUSTER}, stage" in ended.complaints[0]
+    assert f"one cluster expected, {CLUSTER}, stage found; pass --cluster" in ended.complaints[0]
 
 
 def test_a_night_of_another_version_says_so(archive: Path) -> None:

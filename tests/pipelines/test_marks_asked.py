@@ -69,13 +69,6 @@ def test_a_feature_that_cannot_be_marked_is_an_error(text, said):
     assert str(refused.value).isprintable()
 
 
-def test_a_mark_is_of_one_cluster():
-    assert asked.sole(["prod"]) == "prod"
-    for clusters, found in (([], "none declared"), (["a", "b"], "a, b declared")):
-        with pytest.raises(ConfigError, match=f"{found}; pass --cluster"):
-            asked.sole(clusters)
-
-
 def test_the_writer_is_known_as_boto3_finds_the_identity_and_never_by_a_secret():
     found = {
         "AWS_ACCESS_KEY_ID": "AKIA",

@@ -50,3 +50,25 @@ def test_names_that_may_be_meant_are_listed_in_order_and_visibly() -> None:
 def test_a_name_that_nobody_has_is_refused(asked: str) -> None:
     with pytest.raises(ConfigError, match="no principal that was ranked on 2026-09-15"):
         meant(asked, [RANKING], [NIGHT])
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("maira", f"{SRE}/maria"),
+        ("SRE/maira", f"{SRE}/maria"),
+        ("sre-bott", SRE),
+        ("unauthentificated", "user:unauthenticated"),
+    ],
+)
+def test_a_mistyped_name_is_told_who_has_the_nearest(asked: str, near: str) -> None:
+    with pytest.raises(ConfigError, match=f"; the nearest is {near}; expected a name"):
+        meant(asked, [RANKING], [NIGHT])
+
+
+@pytest.mark.parametrize("asked", ["", "nobody", "x" * 10_000])
+def test_what_is_like_nobodys_name_is_told_nobody(asked: str) -> None:
+    long = pa.table({"principal": ["x" * 100_000], "usernames": [["y" * 100_000]]})
+    with pytest.raises(ConfigError) as caught:
+        meant(asked.replace("x", "z"), [RANKING, long], [NIGHT])
+    assert "nearest" not in str(caught.value)
