@@ -26,6 +26,7 @@ from pipelines.report.sentences import (
     FIRST,
     NOTHING,
     SCORE,
+    SHARED_OUT,
     alike_sentence,
     counted,
     coverage_line,
@@ -156,6 +157,7 @@ def environment() -> Environment:
         figures=[column for column in COLUMNS if column.figure],
         hours_size=HOURS,
         first_ranks=FIRST,
+        shared_out=SHARED_OUT,
     )
     return made
 

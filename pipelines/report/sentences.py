@@ -13,6 +13,10 @@ from pipelines.report.text import visible
 NOTHING = "\N{EN DASH}"
 FIRST = 10
 """Ranks that are read first; of who stays among them without its reasons the page says so."""
+SHARED_OUT = (
+    "Each thing is listed as a whole; counts of what is new share out what several principals began tonight, so they"
+    " may be smaller."
+)
 SCORE = (
     "Score = CoDisp times norm: how alone a principal stands in the forest, multiplied by how much about it is unusual;"
     " higher is stranger."

@@ -14,6 +14,7 @@ from pipelines.report.drawing import some, table
 from pipelines.report.model import RankedPrincipal
 from pipelines.report.sentences import (
     NOTHING,
+    SHARED_OUT,
     alike_sentence,
     counted,
     figure,
@@ -42,6 +43,8 @@ def shown_text(found: Shown) -> Iterator[str | Table]:
     yield from _reasons(row)
     yield past_table(found.past)
     yield _new(found)
+    if found.new:
+        yield SHARED_OUT
     yield _evidence(found)
     yield _used(found)
 

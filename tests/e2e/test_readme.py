@@ -59,7 +59,9 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
     for snippet in blocks("python"):
         assert "build/demo" in snippet
         exec(snippet.replace("build/demo", str(checkout / "build" / "mine")), {})  # noqa: S102
-        assert "secrets" in capfd.readouterr().out
+        said = capfd.readouterr().out
+        assert "secrets" in said
+        assert "  ...  " not in said, "a table leaves out its middle"
 
 
 def scores_of(archive: Path) -> dict[str, float]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.report.compared_text import compared_text
+from pipelines.report.sentences import SHARED_OUT
 from pipelines.report.shown import Changed, PastRank
 from pipelines.report.shown_json import compared_json, shown_json
 from pipelines.report.shown_text import shown_text
@@ -57,6 +58,7 @@ def test_everything_is_told_of_a_principal():
     assert line_with(said, str(BEFORE), "11", "no request")
     assert line_with(said, str(NIGHT), "1", "12", "120", "412", "41")
     assert line_with(said, "Client addresses", "1", "203.0.113.9")
+    assert SHARED_OUT in said
     assert line_with(said, "03:12:00", "get secrets shop/own", "200", "203.0.113.9 curl/8.9", "7e1f0a52-36a5", " 1 ")
     assert line_with(said, "get", "pods", "shop", "41", "2026-11-22 03:12", "readers/shop of reader")
 
