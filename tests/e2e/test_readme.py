@@ -96,9 +96,10 @@ def test_the_readme_shows_the_first_ranks_of_the_demo(demo: tuple[Path, list[str
 
 def test_the_page_on_ranking_shows_the_demo_as_it_is(demo: tuple[Path, list[str], str]) -> None:
     page = (ROOT / "docs" / "ranking.md").read_text()
-    ranking = Archive(LocalStore(demo[0]), "prod-usw2").derived(RANKING, LAST)
+    archive = Archive(LocalStore(demo[0]), "prod-usw2")
+    ranking = archive.derived(RANKING, LAST)
     assert ranking is not None
-    row = night_of(ranking).ranked[4]
+    row = night_of(archive, ranking, LAST).ranked[4]
     reasons = [f"> - {reason_sentence(reason)} ({100 * (reason.share or 0):.0f} %)" for reason in row.reasons]
     for line in (f"> rank {row.rank}, {lasting(row)}", *reasons, f"> {otherwise(row)}"):
         assert line in page
@@ -112,7 +113,7 @@ def test_without_its_reasons_nobody_of_the_demo_stays_at_the_top_unsaid(demo: tu
     assert ranking is not None
     assert days is not None
     assert before is not None
-    night = night_of(ranking)
+    night = night_of(archive, ranking, LAST)
     top = [row for row in night.ranked if row.rank <= FIRST]
     counts, past = counts_of(days.table), counts_of(before)
     judged, values = surprises(counts, past), counts.values.copy()
