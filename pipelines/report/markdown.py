@@ -55,10 +55,7 @@ def _lines(night: Night, ranks: int, wider: int) -> Iterator[str]:
 def _headline(night: Night) -> str:
     ranked = ranked_sentence(night)
     found = news(night)
-    if found is None:
-        return ranked
-    came = len(found.came)
-    return f"{ranked}; {came:,} of the first {came + found.stayed:,} joined since {found.since}"
+    return ranked if found is None else f"{ranked}; {found.said}"
 
 
 def _rank(row: RankedPrincipal, badge: str | None, wider: int) -> str:

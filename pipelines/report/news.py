@@ -25,7 +25,11 @@ class News:
 
     since: date
     came: Sequence[Came]  # in the order of rank
-    stayed: int  # of the first ranks tonight
+
+    @property
+    def said(self) -> str:
+        """`8 joined the first ten since the night of 2026-09-14`; without how many stayed, for marks set some apart."""
+        return f"{len(self.came) or 'nobody'} joined the first ten since the night of {self.since}"
 
 
 def news(night: Night) -> News | None:
@@ -39,4 +43,4 @@ def news(night: Night) -> News | None:
         then = last.standings.get(row.principal)
         if then is None or then.rank > FIRST:
             came.append(Came(row, number, None if then is None else then.rank))
-    return News(last.date, came, len(first) - len(came))
+    return News(last.date, came)

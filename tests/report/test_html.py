@@ -204,8 +204,8 @@ def test_who_joined_the_first_is_told_before_all_else():
     ]
     known = [EarlierNight.of(date(2026, 11, 21), 1, [(f"p-{rank}", "person", rank - 1, 1.0) for rank in range(2, 13)])]
     text = " ".join(Page(report_html(night(*rows, before=known))).text.split())
-    assert "12 principals ranked; 1 of the first 10 joined since the night of 2026-11-21: p-1 not ranked then" in text
-    assert text.index("1 of the first 10") < text.index("What was read")
+    assert "12 principals ranked; 1 joined the first ten since the night of 2026-11-21: p-1 not ranked then" in text
+    assert text.index("1 joined") < text.index("What was read")
 
 
 def test_a_reason_stands_with_its_evidence_what_is_usual_and_its_share():

@@ -1,10 +1,13 @@
 """The short text fits a message, and nothing in it becomes a link, a mention or markup."""
 
 import re
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from report_builders import HOSTILE, bare, coverage, night, night_of, ranked
 
+from pipelines.report.earlier import EarlierNight
 from pipelines.report.html import report_html
 from pipelines.report.markdown import MOST, night_md
 from pipelines.report.summary import Summary
@@ -61,6 +64,9 @@ def test_everybody_of_a_night_is_counted_as_ranked_and_how_many_stand_apart():
     )
     assert "4 principals ranked, 2 of them expected and set apart" in report_html(tonight)
     assert "4 principals ranked, 2 of them expected and set apart" in str(ranking_table(tonight).title)
+    before = (EarlierNight.of(date(2026, 11, 21), 1, [("role/dev-eve", "person", 11, 1.0)]),)
+    told = night_md(replace(tonight, before=before)).splitlines()[0]
+    assert told.endswith(" set apart; 2 joined the first ten since the night of 2026-11-21")
     assert Summary.of(tonight).principals == 4
 
 

@@ -21,7 +21,12 @@ def test_who_is_new_is_read_off_the_night_that_is_named_whatever_the_ranking_was
     """The last night of the history need not be ranked, or by the same features: then the ranking names no newcomer."""
     rows = [ranked(1, principal="stayed", newcomer=Newcomer(None, ())), ranked(2, principal="new", newcomer=None)]
     found = news(night(*rows, before=(_before(20, "stayed", "other"),)))
-    assert ([one.row.principal for one in found.came], found.stayed) == (["new"], 1)
+    assert [one.row.principal for one in found.came] == ["new"]
+
+
+def test_where_everybody_stayed_nobody_is_said_to_have_joined():
+    found = news(night(ranked(1, principal="stayed"), before=(_before(20, "stayed"),)))
+    assert found.said == "nobody joined the first ten since the night of 2026-11-20"
 
 
 def test_newcomers_are_those_of_the_first_ten_that_were_not_among_them_on_the_last_night():
@@ -29,5 +34,5 @@ def test_newcomers_are_those_of_the_first_ten_that_were_not_among_them_on_the_la
     rows = [ranked(rank, principal=name) for rank, name in enumerate(["new", *everybody[1:]], 1)]
     swapped = [*everybody[:9], everybody[11], everybody[10], everybody[9]]
     found = news(night(*rows, before=(_before(19, "new"), _before(21, *swapped))))
-    assert (found.since, found.stayed) == (date(2026, 11, 21), 8)
+    assert found.said == "2 joined the first ten since the night of 2026-11-21"
     assert [(one.row.principal, one.number, one.was) for one in found.came] == [("new", 1, None), ("p-10", 10, 12)]
