@@ -73,7 +73,10 @@ def blind(shown: Mapping[str, int], lacking: Collection[str]) -> tuple[str, ...]
         lacking: columns of no event of the night, for an older version archived them all: what a body said there is
             not known, however well it was logged.
     """
-    made = {name for name, sql in COLUMNS.items() if _reads(sql, lacking)}
+    made: set[str] = set()
+    for name, sql in COLUMNS.items():
+        if _reads(sql, made.union(lacking)):
+            made.add(name)
     return tuple(
         f.name
         for f in _BLINDABLE

@@ -19,9 +19,14 @@ _POD = "(?:[a-z0-9]{8,10}-[a-z0-9]{5}|[bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)"
 
 def family(name: str) -> str:
     """SQL: a namespace's name, its hash or number replaced by `*` (`pr-*`)."""
-    return f"regexp_replace({name}, '^(.*-){PASSING}$', '\\1*')"
+    return _starred(name, f"^(.*-){PASSING}$")
 
 
 def workload(pod: str) -> str:
     """SQL: a pod's name without what tells it from its siblings (`cart-*`)."""
-    return f"regexp_replace({pod}, '^(.+?)-{_POD}$', '\\1-*')"
+    return _starred(pod, f"^(.+?-){_POD}$")
+
+
+def _starred(name: str, pattern: str) -> str:
+    """SQL: the pattern's first group, and `*` for what is behind it; other names as they are."""
+    return f"coalesce(nullif(regexp_extract({name}, '{pattern}', 1), '') || '*', {name})"

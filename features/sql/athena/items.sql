@@ -358,10 +358,22 @@ FROM (
     CONCAT(
       CAST(place AS VARCHAR),
       CAST('/' AS VARCHAR),
-      CAST(REGEXP_REPLACE(
-        name,
-        '\A([^\n]+?)-(?:[a-z0-9]{8,10}-[a-z0-9]{5}|[bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)\z',
-        '$1-*'
+      CAST(COALESCE(
+        CONCAT(
+          CAST(NULLIF(
+            COALESCE(
+              REGEXP_EXTRACT(
+                name,
+                '\A([^\n]+?-)(?:[a-z0-9]{8,10}-[a-z0-9]{5}|[bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)\z',
+                1
+              ),
+              CASE WHEN NOT name IS NULL THEN '' END
+            ),
+            ''
+          ) AS VARCHAR),
+          CAST('*' AS VARCHAR)
+        ),
+        name
       ) AS VARCHAR)
     ) AS item
   FROM tallies AS r

@@ -337,10 +337,15 @@ SELECT
 FROM (
   SELECT
     *,
-    place || '/' || REGEXP_REPLACE(
-      name,
-      '\\A([^\\n]+?)-(?:[a-z0-9]{8,10}-[a-z0-9]{5}|[bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)\\z',
-      '$1-*'
+    place || '/' || COALESCE(
+      NULLIF(
+        REGEXP_EXTRACT(
+          name,
+          '\\A([^\\n]+?-)(?:[a-z0-9]{8,10}-[a-z0-9]{5}|[bcdfghjklmnpqrstvwxz2456789]{5}|[0-9]+)\\z'
+        ),
+        ''
+      ) || '*',
+      name
     ) AS item
   FROM tallies AS r
   WHERE
