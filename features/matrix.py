@@ -31,16 +31,14 @@ def counts_of(days: pa.Table, names: Sequence[str] = FOREST_NAMES) -> Counts:
 
     Rows that say how many nights judged them bring their surprises along, so that a later night can tell what to
     learn of them."""
-    values = np.column_stack(
-        [days[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
-        if days.num_rows
-        else [np.empty(0) for _ in names]
-    )
+    values = np.empty((days.num_rows, len(names)))
+    for i, name in enumerate(names):
+        values[:, i] = days[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
     judged = JUDGED_BY in days.schema.names and names is FOREST_NAMES
     return Counts(
         _texts(days["principal"]),
         _texts(days["type"]),
-        values.astype(np.float64),
+        values,
         least_of(days) if judged else None,
         days[JUDGED_BY].to_numpy() if judged else None,
     )
@@ -66,11 +64,8 @@ def rows_of(days: pa.Table) -> Floats:
 
 def least_of(days: pa.Table) -> Floats:
     """The smallest of the three surprises kept in principal_days, decades; (n, features)."""
-    if not days.num_rows:
-        return np.empty((0, len(FOREST_NAMES)))
-    parts = [
-        np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in FOREST_NAMES]).astype(np.float64)
-        for suffix in SUFFIXES.values()
-    ]
-    least: Floats = np.minimum.reduce(parts)
+    least = np.empty((days.num_rows, len(FOREST_NAMES)))
+    # column by column: all of a history's surprises at once would take as much memory again
+    for i, name in enumerate(FOREST_NAMES):
+        least[:, i] = np.minimum.reduce([days[f"{name}_{suffix}"].to_numpy() for suffix in SUFFIXES.values()])
     return least
