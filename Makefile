@@ -19,14 +19,19 @@ $(READY): requirements.lock pyproject.toml
 	@# rrcf comes as a source archive: its build needs the pinned setuptools first, and no other
 	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > .venv/setuptools.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/setuptools.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation --use-pep517 -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-build-isolation --use-pep517 -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# by all cores, where pip takes one; a package may hold a template that is no Python
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null || true
 	@touch $(READY)
 
 demo: $(READY) ## rank the sample's last night; no AWS, no configuration
 	@$(BIN)/auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --from 2026-09-08 --to 2026-09-15
 
-test: lint ## lint, then every test
+test: $(READY) ## lint, then every test
+	@# one core lints; on the other is compiled what each process of the tests would else compile for itself
+	@$(BIN)/python -m models.warm > /dev/null & $(BIN)/python -m pipelines.compiled.warm > /dev/null & \
+		$(MAKE) --no-print-directory lint && wait
 	@# whole stretches to each: what a file makes once is then made by one alone
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
