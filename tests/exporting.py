@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from builders import event, line
 
 from pipelines.archive import EVENTS, Archive
@@ -25,6 +26,8 @@ BAD = b'{"kind":"Event","auditID":\n'
 SUMMED = ("read", "archived", "duplicate", "quarantined", "outside", "blank")
 Listing = Callable[[ObjectStore], dict[str, str]]
 Stores = Callable[[str], ObjectStore]
+IN_A_FOLDER = pytest.mark.parametrize("new_store", ["local"], indirect=True)
+"""For what is done before anything is stored, and alike for every store; test_store.py holds stores to one contract."""
 
 
 def night(text: str) -> date:

@@ -60,8 +60,11 @@ def _place(entry: dict[str, Any]) -> int:
 def _read(engine: duckdb.DuckDBPyConnection, lines: Sequence[pa.RecordBatch]) -> pa.Table:
     engine.register("lines", pa.Table.from_batches(lines, SCHEMA))
     try:
-        return engine.sql(reading(None)).to_arrow_table()
+        # as a relation the long query would be planned twice
+        engine.execute(f"CREATE TEMP TABLE lines_read AS {reading(None)}")
+        return engine.sql("FROM lines_read").to_arrow_table()
     finally:
+        engine.execute("DROP TABLE IF EXISTS lines_read")
         engine.unregister("lines")
 
 

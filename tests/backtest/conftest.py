@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import chdir
 from pathlib import Path
 
 import duckdb
 import pytest
-from e2e.job import nightly
-from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, theft, written
+from e2e.job import Ended
+from e2e.world import CLUSTER
 
 from pipelines.archive import Archive
 from pipelines.config import Config, ForestConfig, ParseConfig
@@ -21,15 +20,10 @@ CONFIG = Config(forest=ForestConfig(trees=10, seeds=1))
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(ten_nights: tuple[Path, Ended], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive of all ten nights, the theft on the last. Not to be changed."""
-    folder = tmp_path_factory.mktemp("backtest")
-    nights = {night: ordinary(night) for night in NIGHTS}
-    nights[LAST] += theft(LAST)
-    with chdir(folder):
-        source = written(folder / "world", nights)
-        assert nightly(source, folder / "archive", NIGHTS[0], LAST).code == 0
-    return folder / "archive"
+    assert ten_nights[1].code == 0
+    return shutil.copytree(ten_nights[0], tmp_path_factory.mktemp("backtest") / "archive")
 
 
 @pytest.fixture

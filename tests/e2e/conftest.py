@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from e2e.job import Ended, auditforest, nightly
 from e2e.refusals import FIRST
-from e2e.world import LAST, NIGHTS, ordinary, theft, written
+from e2e.world import ordinary, written
 from s3_server import moto_server
 
 ROOT = Path(__file__).parents[2]
@@ -38,19 +38,9 @@ def own_connection() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source: ten nights, the attack on the last. Not to be changed."""
-    nights = {night: ordinary(night) for night in NIGHTS}
-    nights[LAST] += theft(LAST)
-    return written(tmp_path_factory.mktemp("world"), nights)
-
-
-@pytest.fixture(scope="session")
-def built(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+def built(ten_nights: tuple[Path, Ended]) -> tuple[Path, Ended]:
     """The archive of all ten nights, and how the back-fill ended. Not to be changed."""
-    folder = tmp_path_factory.mktemp("built")
-    with chdir(folder):
-        return folder / "archive", nightly(world, folder / "archive", NIGHTS[0], LAST)
+    return ten_nights
 
 
 @pytest.fixture

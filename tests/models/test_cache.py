@@ -58,15 +58,21 @@ def warm(tmp_path_factory):
     return folder
 
 
-def test_a_warmed_folder_is_all_that_a_run_needs(warm):
+@pytest.fixture(scope="module")
+def fitted(warm):
+    """What a forest finds by the code of that folder, which is as it was before."""
     before = files(warm)
     assert before
     done = python("-c", FIT, NUMBA_CACHE_DIR=str(warm))
     assert done.returncode == 0, done.stderr
-    assert files(warm) == before
+    return done.stdout, files(warm) == before
 
 
-def test_a_warmed_folder_may_be_read_only(warm, tmp_path):
+def test_a_warmed_folder_is_all_that_a_run_needs(fitted):
+    assert fitted[1]
+
+
+def test_a_warmed_folder_may_be_read_only(warm, fitted, tmp_path):
     sealed, scratch = tmp_path / "sealed", tmp_path / "scratch"
     shutil.copytree(warm, sealed)
     scratch.mkdir()
@@ -77,7 +83,7 @@ def test_a_warmed_folder_may_be_read_only(warm, tmp_path):
     assert "PermissionError" in refused.stderr
     done = python("-c", FIT, obeying_modes=True, NUMBA_CACHE_DIR=str(sealed), TMPDIR=str(scratch))
     assert done.returncode == 0, done.stderr
-    assert done.stdout == python("-c", FIT, NUMBA_CACHE_DIR=str(warm)).stdout
+    assert done.stdout == fitted[0]
     assert files(sealed) == before
     assert not list(scratch.iterdir())
     for path in (sealed, *sealed.rglob("*")):
@@ -119,12 +125,12 @@ def test_the_setting_of_other_users_of_numba_is_left_alone(tmp_path):
     assert python("-c", program, NUMBA_CACHE_DIR=str(tmp_path)).stdout.strip() == str(tmp_path)
 
 
-def test_a_processor_with_narrower_vectors_finds_the_same_bits(warm, tmp_path):
+def test_a_processor_with_narrower_vectors_finds_the_same_bits(fitted, tmp_path):
     # generic has vectors of 16 bytes and no fused multiplication
     plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
     found = python("-c", FIT, **plain)
     assert found.returncode == 0, found.stderr
-    assert found.stdout == python("-c", FIT, NUMBA_CACHE_DIR=str(warm)).stdout
+    assert found.stdout == fitted[0]
 
 
 def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(warm, tmp_path):
@@ -155,13 +161,13 @@ DAMAGE = {
 
 # an index and its code are read alike: each damage is done to one of the two
 @pytest.mark.parametrize(("damage", "kind"), [("empty", "nbc"), ("cut_short", "nbi"), ("no_pickle", "nbc")])
-def test_damaged_machine_code_is_made_anew(warm, tmp_path, kind, damage):
+def test_damaged_machine_code_is_made_anew(warm, fitted, tmp_path, kind, damage):
     copy = Path(shutil.copytree(warm, tmp_path / "copy"))
     for path in copy.rglob(f"grow.grow-*.{kind}"):
         DAMAGE[damage](path)
     done = python("-W", "ignore", "-c", FIT, NUMBA_CACHE_DIR=str(copy))
     assert done.returncode == 0, done.stderr
-    assert done.stdout == python("-c", FIT, NUMBA_CACHE_DIR=str(warm)).stdout
+    assert done.stdout == fitted[0]
     again = python("-c", FIT, NUMBA_CACHE_DIR=str(copy))
     assert again.returncode == 0, again.stderr
 

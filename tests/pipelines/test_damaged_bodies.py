@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import duckdb
@@ -26,35 +27,55 @@ DAMAGE = {
     "a number that is none": b"01",
     "a name without a value": b'{"a"}',
 }
+PLACES = (b'"IN BODY"', b'"IN RESPONSE"', b'"IN OTHER"')
 
 
 def read(engine: duckdb.DuckDBPyConnection, data: bytes) -> Parsed:
     return parse(engine, Batch("o", 0, data))
 
 
+def rows_of(engine: duckdb.DuckDBPyConnection, events: Sequence[bytes]) -> list[dict[str, object]]:
+    """The row of each event as it is read among all of them, but for its place."""
+    found = read(engine, b"\n".join(events))
+    assert found.quarantine.num_rows == 0
+    return [row | {"pos": 0} for row in found.rows.to_pylist()]
+
+
 def facts_of(row: dict[str, object]) -> set[object]:
     return {row[fact.name] for fact in FACTS}
 
 
+@pytest.fixture(scope="module")
+def whole(engine: duckdb.DuckDBPyConnection) -> dict[str, object]:
+    """The row of the sound event, read on its own."""
+    (row,) = read(engine, SOUND).rows.to_pylist()
+    assert row["host_pid"] is True
+    return row
+
+
+@pytest.fixture(scope="module")
+def damaged(engine: duckdb.DuckDBPyConnection) -> dict[bytes, dict[str, object]]:
+    """The row of each event with one damage in one place."""
+    events = [SOUND.replace(place, damage) for place in PLACES for damage in DAMAGE.values()]
+    return dict(zip(events, rows_of(engine, events), strict=True))
+
+
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_an_event_with_a_damaged_body_is_a_row_without_it(engine: duckdb.DuckDBPyConnection, damage: bytes) -> None:
+def test_an_event_with_a_damaged_body_is_a_row_without_it(
+    whole: dict[str, object], damaged: dict[bytes, dict[str, object]], damage: bytes
+) -> None:
     data = SOUND.replace(b'"IN BODY"', damage)
-    found = read(engine, data)
-    (row,), (whole,) = found.rows.to_pylist(), read(engine, SOUND).rows.to_pylist()
     told = {"truncated": "bodies", "bytes": len(data), "content_hash": sha256(data).hexdigest()[:32]}
-    assert row == whole | told | {fact.name: None for fact in FACTS}
-    assert whole["host_pid"] is True
-    assert found.quarantine.num_rows == 0
+    assert damaged[data] == whole | told | {fact.name: None for fact in FACTS}
 
 
-@pytest.mark.parametrize("place", [b'"IN RESPONSE"', b'"IN OTHER"'])
+@pytest.mark.parametrize("place", PLACES[1:])
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damage_where_nothing_is_read_costs_nothing(
-    engine: duckdb.DuckDBPyConnection, damage: bytes, place: bytes
+    whole: dict[str, object], damaged: dict[bytes, dict[str, object]], damage: bytes, place: bytes
 ) -> None:
     data = SOUND.replace(place, damage)
-    (row,), (whole,) = read(engine, data).rows.to_pylist(), read(engine, SOUND).rows.to_pylist()
-    assert row == whole | {"bytes": len(data), "content_hash": sha256(data).hexdigest()[:32]}
+    assert damaged[data] == whole | {"bytes": len(data), "content_hash": sha256(data).hexdigest()[:32]}
 
 
 def test_a_damaged_body_that_no_fact_reads_leaves_no_mark(engine: duckdb.DuckDBPyConnection) -> None:
@@ -86,17 +107,29 @@ WRAPS = {
     "in a list in a wrapper": (b'{"log":[', b"]}"),
     "in a list of events in a wrapper": (b'{"log":{"kind":"EventList","items":[', b"]}}"),
 }
+INNER = {"damaged": rb'"\ud800"', "sound": b'"IN BODY"'}
 
 
-@pytest.mark.parametrize(("before", "behind"), WRAPS.values(), ids=WRAPS)
-@pytest.mark.parametrize("damage", [rb'"\ud800"', b'"IN BODY"'], ids=["damaged", "sound"])
-def test_an_event_within_another_line_is_read_as_on_its_own(
-    engine: duckdb.DuckDBPyConnection, before: bytes, behind: bytes, damage: bytes
-) -> None:
-    one = SOUND.replace(b'"IN BODY"', damage)
-    (row,), (alone,) = read(engine, before + one + behind).rows.to_pylist(), read(engine, one).rows.to_pylist()
+@pytest.fixture(scope="module")
+def within(engine: duckdb.DuckDBPyConnection) -> dict[tuple[str, bytes], dict[str, object]]:
+    """By what it stands in, "" on its own, and what stands in its body: the row of the event, but for its length."""
+    around = {"": (b"", b"")} | WRAPS
+    asked = {
+        (wrap, inner): before + SOUND.replace(b'"IN BODY"', inner) + behind
+        for wrap, (before, behind) in around.items()
+        for inner in INNER.values()
+    }
     # of a line that a shipper took apart, the length is not the API server's
-    assert row | {"pos": 0, "bytes": 0} == alone | {"bytes": 0}
+    rows = [row | {"bytes": 0} for row in rows_of(engine, list(asked.values()))]
+    return dict(zip(asked, rows, strict=True))
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
+def test_an_event_within_another_line_is_read_as_on_its_own(
+    within: dict[tuple[str, bytes], dict[str, object]], wrap: str, inner: bytes
+) -> None:
+    assert within[wrap, inner] == within["", inner]
 
 
 AS_TEXT = {
@@ -104,17 +137,27 @@ AS_TEXT = {
     "half a surrogate pair": (rb"\ud800", "\ud800".encode(errors="surrogatepass")),
     "a surrogate pair": (rb"\ud83c\udf84", "\U0001f384".encode()),
 }
+KEYS = (b"log", b"message")
 
 
-@pytest.mark.parametrize(("written", "meant"), AS_TEXT.values(), ids=AS_TEXT)
-@pytest.mark.parametrize("key", [b"log", b"message"])
+@pytest.fixture(scope="module")
+def as_text(engine: duckdb.DuckDBPyConnection) -> dict[tuple[bytes | None, str], dict[str, object]]:
+    """By the key it is wrapped under as text, None on its own, and by what it holds: the row of the event."""
+    text = SOUND.replace(b"\\", rb"\\").replace(b'"', rb"\"")
+    asked = {
+        (key, what): b'{"' + key + b'":"' + text.replace(b"IN BODY", written) + rb'\n"}'
+        for key in KEYS
+        for what, (written, _) in AS_TEXT.items()
+    } | {(None, what): SOUND.replace(b"IN BODY", meant) for what, (_, meant) in AS_TEXT.items()}
+    return dict(zip(asked, rows_of(engine, list(asked.values())), strict=True))
+
+
+@pytest.mark.parametrize("what", AS_TEXT)
+@pytest.mark.parametrize("key", KEYS)
 def test_an_event_wrapped_as_text_is_read_as_on_its_own(
-    engine: duckdb.DuckDBPyConnection, key: bytes, written: bytes, meant: bytes
+    as_text: dict[tuple[bytes | None, str], dict[str, object]], key: bytes, what: str
 ) -> None:
-    text = SOUND.replace(b"\\", rb"\\").replace(b'"', rb"\"").replace(b"IN BODY", written)
-    found = read(engine, b'{"' + key + b'":"' + text + rb'\n"}')
-    (row,), (alone,) = found.rows.to_pylist(), read(engine, SOUND.replace(b"IN BODY", meant)).rows.to_pylist()
-    assert row == alone
+    assert as_text[key, what] == as_text[None, what]
 
 
 def heavy(status: bytes, body: bytes) -> bytes:
@@ -132,9 +175,11 @@ def test_a_line_of_many_values_with_a_damaged_body_is_a_row_that_bears_its_own_h
     assert (row["truncated"], facts_of(row)) == ("bodies", {None})
 
 
-def test_of_a_member_that_is_read_only_what_is_read_counts(engine: duckdb.DuckDBPyConnection) -> None:
+def test_of_a_member_that_is_read_only_what_is_read_counts(
+    engine: duckdb.DuckDBPyConnection, whole: dict[str, object]
+) -> None:
     data = heavy(b'"details":[' + b"0," * MAX_VALUES + b"0],", b'"sound"')
-    (row,), (whole,) = read(engine, data).rows.to_pylist(), read(engine, SOUND).rows.to_pylist()
+    (row,) = read(engine, data).rows.to_pylist()
     assert row == whole | {"bytes": len(data), "content_hash": sha256(data).hexdigest()[:32]}
 
 

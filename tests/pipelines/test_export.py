@@ -20,6 +20,7 @@ from exporting import (
     BAD,
     BEFORE,
     FIRST,
+    IN_A_FOLDER,
     SECOND,
     SUMMED,
     Listing,
@@ -68,6 +69,7 @@ def test_a_night_is_one_part_and_one_commit_that_describes_it(
     assert commit.counts == Counts(read=20, archived=20, collisions=13, hours_seen=(12,))
 
 
+@IN_A_FOLDER
 def test_a_part_has_the_declared_columns_each_with_its_meaning(
     store: ObjectStore, source: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_part_has_the_declared_columns_each_with_its_meaning(
     assert [(f.name, f.metadata[b"meaning"].decode()) for f in schema] == [(c.name, c.meaning) for c in COLUMNS]
 
 
+@IN_A_FOLDER
 def test_rows_are_in_the_archives_order(store: ObjectStore, source: Callable[..., Path]) -> None:
     made = [*many(40), *(at(SECOND, user=None, code=n) for n in range(3))]
     Random(1).shuffle(made)
@@ -112,6 +115,7 @@ def test_plain_hive_readers_read_the_archive(store: ObjectStore, source: Callabl
 # Bytes
 
 
+@IN_A_FOLDER
 def test_bytes_do_not_depend_on_the_number_of_threads(new_store: Stores, source: Callable[..., Path]) -> None:
     where = source("in", a=many(6000), b=many(2000))
     parts = [(run(new_store(f"t{n}"), where, threads=n).commits[night(SECOND)]) for n in (1, 2, 4)]
@@ -120,6 +124,7 @@ def test_bytes_do_not_depend_on_the_number_of_threads(new_store: Stores, source:
     assert parts[1:] == parts[:1] * 2
 
 
+@IN_A_FOLDER
 @pytest.mark.parametrize("how", ["shuffled", "reversed", "split", "split the other way", "gz", "zst", "crlf"])
 def test_bytes_do_not_depend_on_how_the_lines_arrived(new_store: Stores, source: Callable[..., Path], how: str) -> None:
     made = many(300)
@@ -209,6 +214,7 @@ REUSED = {
 }
 
 
+@IN_A_FOLDER
 @pytest.mark.parametrize("runs", [1, 2], ids=["one run", "two runs"])
 @pytest.mark.parametrize(("one", "change", "kept", "collisions"), REUSED.values(), ids=REUSED)
 def test_a_reused_audit_id_hides_no_event(

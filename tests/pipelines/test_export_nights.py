@@ -16,6 +16,7 @@ from exporting import (
     BAD,
     BEFORE,
     FIRST,
+    IN_A_FOLDER,
     SECOND,
     SUMMED,
     THIRD,
@@ -74,6 +75,7 @@ def expected(files: dict[str, list[bytes]], known: set[tuple[Any, ...]]) -> Coun
     return Counts(**found)
 
 
+@IN_A_FOLDER
 @pytest.mark.parametrize("seed", range(3))
 def test_every_line_ends_in_one_place(store: ObjectStore, source: Callable[..., Path], seed: int) -> None:
     files, known = mixed(seed), set[tuple[Any, ...]]()
@@ -102,6 +104,7 @@ def test_every_line_ends_in_one_place(store: ObjectStore, source: Callable[..., 
 # Nights
 
 
+@IN_A_FOLDER
 def test_a_back_fill_puts_every_event_under_the_night_of_its_stage(
     store: ObjectStore, source: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +147,7 @@ def test_a_back_fill_archives_what_single_nights_archive(new_store: Stores, sour
         assert newest(new_store("at-once"), day).parts == newest(new_store("in-turn"), day).parts
 
 
+@IN_A_FOLDER
 @pytest.mark.parametrize("stamp", ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00"])
 def test_a_line_of_an_impossible_year_costs_no_other(
     store: ObjectStore, source: Callable[..., Path], stamp: str
@@ -169,6 +173,7 @@ def test_a_night_without_events_is_named_and_nothing_is_written(
     assert adds_up(done.ended["a.log"])
 
 
+@IN_A_FOLDER
 def test_only_the_night_without_events_is_named(store: ObjectStore, source: Callable[..., Path]) -> None:
     assert run(store, source("in", a=at(SECOND)), FIRST, SECOND).empty == (night(FIRST),)
     assert run(store, source("none", a=b""), FIRST, SECOND).empty == (night(FIRST),)
@@ -188,6 +193,7 @@ def test_a_source_of_something_else_is_an_error_and_nothing_is_written(
     assert listing(store) == {}
 
 
+@IN_A_FOLDER
 def test_progress_never_runs_back_and_ends_whole(store: ObjectStore, source: Callable[..., Path]) -> None:
     shares: list[float] = []
     run(store, source("in", a=many(3), b=b"", c=many(2)), progress=lambda _, share: shares.append(share))

@@ -13,6 +13,7 @@ from exporting import (
     BAD,
     BEFORE,
     FIRST,
+    IN_A_FOLDER,
     SECOND,
     SUMMED,
     Hooked,
@@ -218,6 +219,7 @@ def test_hostile_names_come_back_exactly_up_to_the_cap(
     assert all(key.startswith(f"events/cluster=prod/date={SECOND}/") for key in listing(store))
 
 
+@IN_A_FOLDER
 def test_hostile_file_names_are_only_names(store: ObjectStore, source: Callable[..., Path]) -> None:
     files = {"it's; -- ": lines([event(), event()]), 'a "b" $source?': at(SECOND) + BAD, "é\u202e": at(SECOND)}
     done = run(store, source("in", **files))
@@ -226,6 +228,7 @@ def test_hostile_file_names_are_only_names(store: ObjectStore, source: Callable[
     assert filed_lines(store)[0]["source"] == 'a "b" $source?.log'
 
 
+@IN_A_FOLDER
 def test_times_are_utc_to_the_microsecond(store: ObjectStore, source: Callable[..., Path]) -> None:
     made = event(at="2026-09-15T01:02:03.456789+05:30", stageTimestamp="2026-09-15T00:00:00.000001Z")
     run(store, source("in", a=line(made)))
