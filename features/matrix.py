@@ -65,6 +65,9 @@ def rows_of(days: pa.Table) -> Floats:
 def least_of(days: pa.Table) -> Floats:
     """The smallest of the three surprises kept in principal_days, decades; (n, features)."""
     least = np.empty((days.num_rows, len(FOREST_NAMES)))
+    if not len(least):
+        # a table of no rows need not hold surprises
+        return least
     # column by column: all of a history's surprises at once would take as much memory again
     for i, name in enumerate(FOREST_NAMES):
         least[:, i] = np.minimum.reduce([days[f"{name}_{suffix}"].to_numpy() for suffix in SUFFIXES.values()])
