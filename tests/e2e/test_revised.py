@@ -49,6 +49,15 @@ def with_late(folder: Path, *nights: date) -> Path:
     return written(folder, {ASKED: [*(came_late(night) for night in nights), *ordinary(ASKED)]})
 
 
+@pytest.fixture(scope="module")
+def revised(ranked: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A log with a late event of the last ranked night, and the archive once it was read. Not to be changed."""
+    folder = tmp_path_factory.mktemp("revised")
+    source, root = with_late(folder / "source", LATE), shutil.copytree(ranked, folder / "archive")
+    assert night_of(source, root).code == 0
+    return source, root
+
+
 def of_night(root: Path, night: date, prefix: str = "") -> dict[str, bytes]:
     return {n: body for n, body in everything(root).items() if f"date={night}" in n and n.startswith(prefix)}
 
@@ -116,9 +125,8 @@ def test_several_revised_nights_are_ranked_in_their_order_each_with_what_came_la
     assert eve["first_seen"] == str(BETWEEN)
 
 
-def test_a_run_again_revises_nothing_and_changes_no_byte(archive: Path, tmp_path: Path) -> None:
-    source = with_late(tmp_path / "source", LATE)
-    assert night_of(source, archive).code == 0
+def test_a_run_again_revises_nothing_and_changes_no_byte(revised: tuple[Path, Path], tmp_path: Path) -> None:
+    source, archive = revised[0], shutil.copytree(revised[1], tmp_path / "archive")
     before = everything(archive)
     ended = night_of(source, archive)
     assert ended.code == 0
@@ -127,13 +135,14 @@ def test_a_run_again_revises_nothing_and_changes_no_byte(archive: Path, tmp_path
     assert records(archive)[-1]["export"]["revised"] == []
 
 
-def test_a_revised_night_is_what_the_same_night_is_with_the_late_events_in_time(archive: Path, tmp_path: Path) -> None:
-    assert night_of(with_late(tmp_path / "source", LATE), archive).code == 0
+def test_a_revised_night_is_what_the_same_night_is_with_the_late_events_in_time(
+    revised: tuple[Path, Path], tmp_path: Path
+) -> None:
     in_time = {night: ordinary(night) for night in (BEFORE, BETWEEN, LATE)}
     in_time[LATE] += [came_late(LATE)]
     other = tmp_path / "in time"
     assert nightly(written(tmp_path / "all", in_time), other, BEFORE, LATE, trees=5).code == 0
-    one, two = ranking_of(archive, LATE), ranking_of(other, LATE)
+    one, two = ranking_of(revised[1], LATE), ranking_of(other, LATE)
     assert one["ranking"] == two["ranking"]
 
 
@@ -190,11 +199,9 @@ def test_late_events_of_an_empty_night_are_archived_and_their_night_is_ranked_be
 
 @pytest.mark.parametrize("name", ["ranking.csv", "report.html", "ranking.json"])
 def test_a_run_killed_before_the_report_of_a_revised_night_is_made_good_by_the_next(
-    name: str, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, archive: Path, revised: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = with_late(tmp_path / "source", LATE)
-    clean = shutil.copytree(archive, tmp_path / "clean")
-    assert night_of(source, clean).code == 0
+    source, clean = revised
     publish = Archive.publish
 
     def killed(self: Archive, where: str, body: bytes) -> str:
