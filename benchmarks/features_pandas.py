@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.feature import REPEATS
+from features.feature import FIRST_NIGHT, REPEATS
 from features.items import KINDS, SHARE
 from features.predicates import REVIEWS, SELF_REVIEWS, WORKLOADS
 from features.principal import PRINCIPAL, TYPE
@@ -204,6 +204,7 @@ def news(tonight: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
         known = past[key].drop_duplicates().assign(known=True)
         started = started.merge(known, how="left", on=key)
         started[f"for_{whom}"] = started.pop("known").isna()
+    started["newcomer"] = ~started["principal"].isin(past["principal"]) & bool(len(past))
     number = started.groupby(["kind", "item"])["principal"].transform("size")
     started["principal_share"] = -(-SHARE // number)
     started = started.sort_values(["first_ts", "principal"])
@@ -245,6 +246,8 @@ def days(r: pd.DataFrame, m: dict[str, Series], new: pd.DataFrame) -> pd.DataFra
         of = new[new["kind"] == kind].groupby("principal")
         for whom, suffix in (("principal", ""), ("type", "_for_type"), ("cluster", "_for_cluster")):
             found[f"new_{thing}{suffix}"] = of[f"{whom}_share"].sum() // SHARE
+        first_night = found.index.isin(new.loc[new["newcomer"], "principal"])
+        found[f"new_{thing}"] = found[f"new_{thing}"].mask(first_night, found[f"new_{thing}"].clip(upper=FIRST_NIGHT))
     return found.fillna(0).astype("int64").sort_index()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from features.counted import COUNTED
-from features.feature import YARDSTICKS, Feature
+from features.feature import FIRST_NIGHT, YARDSTICKS, Feature
 from features.items import KINDS
 from features.people import PEOPLE
 
@@ -23,14 +23,15 @@ WEIGHTS: dict[str, float] = {
     "breadth": 1.0,
     "secrets": 1.5,
     "sensitive": 2.0,
-    # its own group: elsewhere it would take weight from the others' columns on every night without a flood
+    # groups of their own: elsewhere they would take weight from the others' columns on every ordinary night
     "crowd": 1.0,
+    "tokens": 1.0,
 }
 """What a group of features weighs in the forest, all its features together."""
 
 _FOR = {"principal": "", "type": "_for_type", "cluster": "_for_cluster"}
 _WHOM = {
-    "principal": "the principal",
+    "principal": f"the principal, on its first night at most {FIRST_NIGHT}",
     "type": "its type",
     "cluster": "the whole cluster",
 }

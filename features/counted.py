@@ -133,5 +133,18 @@ COUNTED: tuple[Feature, ...] = (
         "crowds",
         "count(*)",
     ),
+    requests(
+        "refused_token_requests",
+        "tokens",
+        "Service account tokens refused (403); to a node, those of accounts without a pod on it.",
+        f"{p.CREDENTIAL_CREATE} AND code = 403",
+    ),
+    Feature(
+        "borrowed_token_accounts",
+        "tokens",
+        "accounts",
+        "Service accounts whose tokens others ask for, asked for by the principal for the first time.",
+        new=("token_account", "others"),
+    ),
 )
 """In the order of the table; each is a column of the measured design."""

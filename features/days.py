@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.blind import SHOWN, blind, number
 from features.catalogue import FEATURES
 from features.crowds import CROWDED_TALLIES, CROWDS, crowded
-from features.feature import Feature
+from features.feature import FIRST_NIGHT, Feature
 from features.history import SETTINGS
 from features.hours import HOURS
 from features.items import ITEMS, NEW_ITEMS, SHARE
@@ -29,7 +29,10 @@ MAX_USERNAMES = 50
 def _aggregate(f: Feature) -> str:
     if f.new is not None:
         kind, whom = f.new
-        return f"CAST(coalesce(sum({whom}_share) FILTER (WHERE kind = '{kind}'), 0) // {SHARE} AS BIGINT) AS {f.name}"
+        found = f"coalesce(sum({whom}_share) FILTER (WHERE kind = '{kind}'), 0)"
+        if whom == "principal":
+            found = f"CASE WHEN max(newcomer) = 1 THEN least({found}, {FIRST_NIGHT * SHARE}) ELSE {found} END"
+        return f"CAST({found} // {SHARE} AS BIGINT) AS {f.name}"
     if f.over is not None:
         return f"CAST({f.aggregate} AS BIGINT) AS {f.name}"
     counted = f"NOT left_out AND coalesce({f.counts}, false)"

@@ -1,7 +1,8 @@
 """Items: what a principal touched tonight, by kind, and which of it is new.
 
 An item that several principals start on the same night is one change seen many times: it is shared out.
-Shares are whole billionths, rounded up, so that their sums floor to the same whole number on any engine."""
+Shares are whole billionths, rounded up, so that their sums floor to the same whole number on any engine.
+A newcomer has no past and others have: all is new to it, and of each kind FIRST_NIGHT items count at most."""
 
 from __future__ import annotations
 
@@ -195,7 +196,9 @@ NEW_ITEMS = f"""
 WITH started AS (
   SELECT t.*, by_type.known IS NULL AS for_type, by_kind.known IS NULL AS for_cluster,
     t.kind = 'client' AND by_agent.known IS NULL AND (by_past.known IS NOT NULL OR t.type IN ({p.listed(BORROWERS)}))
-      AS foreign_here
+      AS foreign_here,
+    t.kind = 'token_account' AND by_past.known IS NOT NULL AS minted,
+    CASE WHEN by_past.known IS NULL AND (SELECT count(*) FROM past_items) > 0 THEN 1 ELSE 0 END AS newcomer
   FROM items AS t
   LEFT JOIN {_known("principal", "kind", "item")}
   LEFT JOIN {_known("type", "kind", "item")}
@@ -215,14 +218,16 @@ shared AS (
     row_number() OVER (PARTITION BY kind, item ORDER BY first_ts, principal) = 1 AS first_of_cluster
   FROM started JOIN starters USING (kind, item)
 )
-SELECT principal, type, kind, item, first_ts, share AS principal_share,
+SELECT principal, type, kind, item, first_ts, newcomer, share AS principal_share,
   CASE WHEN NOT for_type THEN 0 WHEN first_of_type THEN {SHARE} ELSE share END AS type_share,
   CASE WHEN NOT for_cluster THEN 0 WHEN first_of_cluster THEN {SHARE} ELSE share END AS cluster_share,
-  CASE WHEN foreign_here AND (NOT for_cluster OR number > 1) THEN {SHARE} ELSE 0 END AS others_share
+  CASE WHEN (foreign_here AND (NOT for_cluster OR number > 1)) OR (minted AND NOT for_cluster) THEN {SHARE} ELSE 0
+    END AS others_share
 FROM shared
 """
 """SQL over `items` (tonight) and `past_items` (the history): what is new, and each principal's share of it.
 
 `others_share` is whole for a client that others use, with an agent that the principal never had: it acts from where
-somebody else works, with somebody else's tool, as who borrows a token does. It is not shared out, for every account
-that is borrowed on one night counts."""
+somebody else works, with somebody else's tool, as who borrows a token does; and for an account whose tokens others ask
+for and the principal, which is no newcomer, never did. A new account is no such: somebody must be the first to ask. It
+is not shared out, for every account that is borrowed on one night counts."""

@@ -170,12 +170,6 @@ PEOPLE: tuple[Feature, ...] = (
         "Tokens asked for in the name of another service account; nodes and the control plane apart.",
         f"{p.TOKEN_REQUEST} AND {p.FOR_ANOTHER}",
     ),
-    _counted(
-        "refused_token_requests",
-        "sensitive",
-        "Service account tokens refused (403); to a node, those of accounts without a pod on it.",
-        f"{p.CREDENTIAL_CREATE} AND code = 403",
-    ),
     Feature(
         "longest_token_s",
         "sensitive",

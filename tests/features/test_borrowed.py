@@ -1,4 +1,4 @@
-"""Who acts through a client of somebody else: the sign of a token that was lent or stolen."""
+"""Who acts through a client of somebody else, or asks for tokens that others ask for: signs of what was stolen."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def _past(user, agent, address, type_="workload"):
 
 
 OWN = _past(CART, "cart", "10.0.0.7")
+TOKEN = {"verb": "create", "resource": "serviceaccounts", "subresource": "token", "name": "web"}
 
 
 def _borrowed(night, *events, past=()):
@@ -48,3 +49,26 @@ def test_on_a_first_night_only_a_program_can_borrow(night, user, type_, found):
 def test_a_person_of_many_nights_can_borrow(night):
     past = [*_past(EVE, "kubectl", "198.51.100.7", "person"), *_past("bob", "curl", "10.0.9.9", "person")]
     assert _borrowed(night, event(user=EVE, **CURL), past=past) == {EVE: 1}
+
+
+@pytest.mark.parametrize(
+    ("past", "found"),
+    [
+        ([*OWN, (PAY, "workload", "token_account", "shop/web")], 1),
+        ([*OWN, (CART, "workload", "token_account", "shop/web")], 0),
+        (OWN, 0),
+        ([(PAY, "workload", "token_account", "shop/web")], 0),
+    ],
+    ids=["others asked for it", "its own", "nobody ever did", "on a first night"],
+)
+def test_an_account_is_borrowed_by_who_asks_first_for_tokens_that_others_ask_for(night, past, found):
+    day = night(event(user=CART, **TOKEN), past=past).days[CART]
+    assert day["borrowed_token_accounts"] == found
+    assert day["borrowed_clients"] == 0
+
+
+def test_an_account_that_is_new_to_all_is_borrowed_by_nobody_who_asks_for_it(night):
+    days = night(
+        *(event(user=user, **TOKEN) for user in (CART, PAY)), past=[*OWN, *_past(PAY, "cart", "10.0.0.7")]
+    ).days
+    assert [days[user]["borrowed_token_accounts"] for user in (CART, PAY)] == [0, 0]

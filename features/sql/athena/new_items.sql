@@ -8,7 +8,17 @@ WITH started AS (
     AND by_agent.known IS NULL
     AND (
       NOT by_past.known IS NULL OR t.type IN ('workload', 'system account')
-    ) AS foreign_here
+    ) AS foreign_here,
+    t.kind = 'token_account' AND NOT by_past.known IS NULL AS minted,
+    CASE
+      WHEN by_past.known IS NULL AND (
+        SELECT
+          COUNT(*)
+        FROM past_items
+      ) > 0
+      THEN 1
+      ELSE 0
+    END AS newcomer
   FROM items AS t
   LEFT JOIN (
     SELECT DISTINCT
@@ -82,12 +92,18 @@ SELECT
   kind,
   item,
   first_ts,
+  newcomer,
   share AS principal_share,
   CASE WHEN NOT for_type THEN 0 WHEN first_of_type THEN 1000000000 ELSE share END AS type_share,
   CASE WHEN NOT for_cluster THEN 0 WHEN first_of_cluster THEN 1000000000 ELSE share END AS cluster_share,
   CASE
-    WHEN foreign_here AND (
-      NOT for_cluster OR number > 1
+    WHEN (
+      foreign_here AND (
+        NOT for_cluster OR number > 1
+      )
+    )
+    OR (
+      minted AND NOT for_cluster
     )
     THEN 1000000000
     ELSE 0

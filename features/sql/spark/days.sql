@@ -242,6 +242,17 @@ WITH names AS (
     ) AS BIGINT) AS impersonated_requests,
     COUNT(DISTINCT impersonated_user) FILTER(WHERE
       NOT left_out AND COALESCE(NOT impersonated_user IS NULL, FALSE)) AS distinct_impersonated_users,
+    CAST(COALESCE(
+      SUM(n) FILTER(WHERE
+        NOT left_out
+        AND COALESCE(
+          COALESCE(resource = 'serviceaccounts' AND subresource = 'token', FALSE)
+          AND verb = 'create'
+          AND code = 403,
+          FALSE
+        )),
+      0
+    ) AS BIGINT) AS refused_token_requests,
     CAST(COALESCE(SUM(bytes) FILTER(WHERE
       NOT left_out AND COALESCE(TRUE, FALSE)), 0) AS BIGINT) AS logged_bytes,
     CAST(COALESCE(
@@ -340,17 +351,6 @@ WITH names AS (
         )),
       0
     ) AS BIGINT) AS other_token_requests,
-    CAST(COALESCE(
-      SUM(n) FILTER(WHERE
-        NOT left_out
-        AND COALESCE(
-          COALESCE(resource = 'serviceaccounts' AND subresource = 'token', FALSE)
-          AND verb = 'create'
-          AND code = 403,
-          FALSE
-        )),
-      0
-    ) AS BIGINT) AS refused_token_requests,
     CAST(COALESCE(
       MAX(token_expiration_s) FILTER(WHERE
         NOT left_out
@@ -480,104 +480,200 @@ WITH names AS (
     principal,
     CAST(COALESCE(SUM(others_share) FILTER(WHERE
       kind = 'client'), 0) DIV 1000000000 AS BIGINT) AS borrowed_clients,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'denied'), 0) DIV 1000000000 AS BIGINT) AS new_denied_actions,
+    CAST(COALESCE(SUM(others_share) FILTER(WHERE
+      kind = 'token_account'), 0) DIV 1000000000 AS BIGINT) AS borrowed_token_accounts,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'denied'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'denied'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_denied_actions,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'denied'), 0) DIV 1000000000 AS BIGINT) AS new_denied_actions_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'denied'), 0) DIV 1000000000 AS BIGINT) AS new_denied_actions_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'address'), 0) DIV 1000000000 AS BIGINT) AS new_addresses,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'address'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'address'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_addresses,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'address'), 0) DIV 1000000000 AS BIGINT) AS new_addresses_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'address'), 0) DIV 1000000000 AS BIGINT) AS new_addresses_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'network'), 0) DIV 1000000000 AS BIGINT) AS new_networks,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'network'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'network'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_networks,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'network'), 0) DIV 1000000000 AS BIGINT) AS new_networks_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'network'), 0) DIV 1000000000 AS BIGINT) AS new_networks_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'agent'), 0) DIV 1000000000 AS BIGINT) AS new_agents,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'agent'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'agent'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_agents,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'agent'), 0) DIV 1000000000 AS BIGINT) AS new_agents_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'agent'), 0) DIV 1000000000 AS BIGINT) AS new_agents_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'hour'), 0) DIV 1000000000 AS BIGINT) AS new_hours,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'hour'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'hour'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_hours,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'hour'), 0) DIV 1000000000 AS BIGINT) AS new_hours_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'hour'), 0) DIV 1000000000 AS BIGINT) AS new_hours_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'namespace'), 0) DIV 1000000000 AS BIGINT) AS new_namespaces,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'namespace'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'namespace'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_namespaces,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'namespace'), 0) DIV 1000000000 AS BIGINT) AS new_namespaces_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'namespace'), 0) DIV 1000000000 AS BIGINT) AS new_namespaces_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'action'), 0) DIV 1000000000 AS BIGINT) AS new_actions,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'action'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'action'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_actions,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'action'), 0) DIV 1000000000 AS BIGINT) AS new_actions_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'action'), 0) DIV 1000000000 AS BIGINT) AS new_actions_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'write'), 0) DIV 1000000000 AS BIGINT) AS new_writes_in_namespaces,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'write'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'write'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_writes_in_namespaces,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'write'), 0) DIV 1000000000 AS BIGINT) AS new_writes_in_namespaces_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'write'), 0) DIV 1000000000 AS BIGINT) AS new_writes_in_namespaces_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'secret'), 0) DIV 1000000000 AS BIGINT) AS new_secrets,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'secret'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'secret'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_secrets,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'secret'), 0) DIV 1000000000 AS BIGINT) AS new_secrets_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'secret'), 0) DIV 1000000000 AS BIGINT) AS new_secrets_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'secret_namespace'), 0) DIV 1000000000 AS BIGINT) AS new_secret_namespaces,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(
+        COALESCE(SUM(principal_share) FILTER(WHERE
+          kind = 'secret_namespace'), 0),
+        3000000000
+      )
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'secret_namespace'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_secret_namespaces,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'secret_namespace'), 0) DIV 1000000000 AS BIGINT) AS new_secret_namespaces_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'secret_namespace'), 0) DIV 1000000000 AS BIGINT) AS new_secret_namespaces_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'sensitive'), 0) DIV 1000000000 AS BIGINT) AS new_sensitive_actions,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'sensitive'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'sensitive'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_sensitive_actions,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'sensitive'), 0) DIV 1000000000 AS BIGINT) AS new_sensitive_actions_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'sensitive'), 0) DIV 1000000000 AS BIGINT) AS new_sensitive_actions_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'entered'), 0) DIV 1000000000 AS BIGINT) AS new_entered_workloads,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'entered'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'entered'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_entered_workloads,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'entered'), 0) DIV 1000000000 AS BIGINT) AS new_entered_workloads_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'entered'), 0) DIV 1000000000 AS BIGINT) AS new_entered_workloads_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'token_account'), 0) DIV 1000000000 AS BIGINT) AS new_token_accounts,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(
+        COALESCE(SUM(principal_share) FILTER(WHERE
+          kind = 'token_account'), 0),
+        3000000000
+      )
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'token_account'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_token_accounts,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'token_account'), 0) DIV 1000000000 AS BIGINT) AS new_token_accounts_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'token_account'), 0) DIV 1000000000 AS BIGINT) AS new_token_accounts_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'binding'), 0) DIV 1000000000 AS BIGINT) AS new_bindings,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'binding'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'binding'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_bindings,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'binding'), 0) DIV 1000000000 AS BIGINT) AS new_bindings_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'binding'), 0) DIV 1000000000 AS BIGINT) AS new_bindings_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'node_role'), 0) DIV 1000000000 AS BIGINT) AS new_node_roles,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'node_role'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'node_role'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_node_roles,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'node_role'), 0) DIV 1000000000 AS BIGINT) AS new_node_roles_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'node_role'), 0) DIV 1000000000 AS BIGINT) AS new_node_roles_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'image'), 0) DIV 1000000000 AS BIGINT) AS new_images,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'image'), 0), 3000000000)
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'image'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_images,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'image'), 0) DIV 1000000000 AS BIGINT) AS new_images_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
       kind = 'image'), 0) DIV 1000000000 AS BIGINT) AS new_images_for_cluster,
-    CAST(COALESCE(SUM(principal_share) FILTER(WHERE
-      kind = 'mapped_identity'), 0) DIV 1000000000 AS BIGINT) AS new_mapped_identities,
+    CAST(CASE
+      WHEN MAX(newcomer) = 1
+      THEN LEAST(
+        COALESCE(SUM(principal_share) FILTER(WHERE
+          kind = 'mapped_identity'), 0),
+        3000000000
+      )
+      ELSE COALESCE(SUM(principal_share) FILTER(WHERE
+        kind = 'mapped_identity'), 0)
+    END DIV 1000000000 AS BIGINT) AS new_mapped_identities,
     CAST(COALESCE(SUM(type_share) FILTER(WHERE
       kind = 'mapped_identity'), 0) DIV 1000000000 AS BIGINT) AS new_mapped_identities_for_type,
     CAST(COALESCE(SUM(cluster_share) FILTER(WHERE
@@ -745,6 +841,8 @@ SELECT
   impersonated_requests,
   distinct_impersonated_users,
   COALESCE(crowd_members, 0) AS crowd_members,
+  refused_token_requests,
+  COALESCE(borrowed_token_accounts, 0) AS borrowed_token_accounts,
   logged_bytes,
   COALESCE(active_minutes, 0) AS active_minutes,
   COALESCE(median_minute, 0) AS median_minute,
@@ -771,7 +869,6 @@ SELECT
   system_configmap_writes,
   refused_rbac_writes,
   other_token_requests,
-  refused_token_requests,
   longest_token_s,
   long_token_requests,
   distinct_permissions_asked,
