@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from features.counted import COUNTED
-from features.feature import FIRST_NIGHT, YARDSTICKS, Feature
+from features.feature import YARDSTICKS, Feature
 from features.items import KINDS
 from features.people import PEOPLE
 
@@ -31,7 +31,7 @@ WEIGHTS: dict[str, float] = {
 
 _FOR = {"principal": "", "type": "_for_type", "cluster": "_for_cluster"}
 _WHOM = {
-    "principal": f"the principal, on its first night at most {FIRST_NIGHT}",
+    "principal": "the principal",
     "type": "its type",
     "cluster": "the whole cluster",
 }
