@@ -6,6 +6,7 @@ Nothing here is escaped: the writers do that. Tested in tests/report/test_senten
 import math
 from collections.abc import Mapping
 
+from features.feature import FIRST_NIGHT
 from features.history import CAP
 from pipelines.report.model import Begun, Coverage, Night, RankedPrincipal, Reason
 from pipelines.report.text import visible
@@ -14,8 +15,8 @@ NOTHING = "\N{EN DASH}"
 FIRST = 10
 """Ranks that are read first; of who stays among them without its reasons the page says so."""
 SHARED_OUT = (
-    "Each thing is listed as a whole; counts of what is new share out what several principals began tonight, so they"
-    " may be smaller."
+    "Each thing is listed as a whole; counts of what is new share out what several principals began tonight, and on a"
+    f" principal's first night hold at most {FIRST_NIGHT} of a kind, so they may be smaller."
 )
 SCORE = (
     "Score = CoDisp times norm: how alone a principal stands in the forest, multiplied by how much about it is unusual;"
