@@ -59,10 +59,7 @@ ATTACKS = (
     Kind("author-and-controller", "T1610", "A privileged daemon set.", ("control plane",), _follows, ("creates",)),
     Kind("handful-of-requests", "T1528", "A stolen token, hardly used.", ("workload",), _handful, ("new_addresses",)),
 )
-INNOCENT = (
-    Kind("curious-person", None, "One question, one refusal.", ("person",), _curious, ("self_reviews",)),
-    *_of("first-day", "person"),
-)
+INNOCENT = Kind("curious-person", None, "One question, one refusal.", ("person",), _curious, ("self_reviews",))
 PER_KIND = 2
 
 
@@ -70,12 +67,12 @@ PER_KIND = 2
 def found(built, connection):
     """Standings by kind; the night's own thief is neither actor nor innocent."""
     archive = Archive(LocalStore(built), CLUSTER)
-    asked = Asked([LAST], PER_KIND, 0, CONFIG, (*ATTACKS, *INNOCENT), lambda _: {ATTACKER})
+    asked = Asked([LAST], PER_KIND, 0, CONFIG, (*ATTACKS, INNOCENT), lambda _: {ATTACKER})
     evaluated = evaluate(archive, connection, asked)
     assert evaluated.impossible == []
     return {
         kind.name: [o.standing for o in evaluated.outcomes if o.case.kind.name == kind.name]
-        for kind in (*ATTACKS, *INNOCENT)
+        for kind in (*ATTACKS, INNOCENT)
     }
 
 
@@ -90,7 +87,6 @@ def test_of_what_a_controller_carries_out_the_author_stands_first(found):
     assert {standing.principal.partition(":")[0] for standing in found["author-and-controller"]} == {"iam-role"}
 
 
-@pytest.mark.parametrize("kind", INNOCENT, ids=lambda kind: kind.name)
-def test_a_single_question_and_refusal_of_a_person_and_a_first_day_stay_below_every_attack(kind, found):
+def test_a_single_question_and_refusal_of_a_person_stay_below_every_attack(found):
     weakest = min(standing.score for attack in ATTACKS for standing in found[attack.name])
-    assert max(standing.score for standing in found[kind.name]) < weakest
+    assert max(standing.score for standing in found[INNOCENT.name]) < weakest
