@@ -10,6 +10,7 @@ from features.evidence import MAX_AUDIT_IDS, evidence
 from features.principal import TYPES
 
 CART = "system:serviceaccount:shop:cart"
+SCHEDULER = "system:kube-scheduler"
 # of a crowd tests/features/test_crowds.py shows the requests
 SHOWN = [f for f in FEATURES if f.over != "crowds"]
 CASES = pytest.mark.parametrize("f", SHOWN, ids=lambda f: f.name)
@@ -18,7 +19,10 @@ CASES = pytest.mark.parametrize("f", SHOWN, ids=lambda f: f.name)
 @pytest.fixture(scope="module")
 def busy_night(night, busy):
     # whose hours are known is active at another time
-    return night(*busy, past=[(f"some {kind}", kind, "hour", "20") for kind in TYPES])
+    hours = [(f"some {kind}", kind, "hour", "20") for kind in TYPES]
+    # who is known asks for tokens that only others asked for
+    tokens = [(SCHEDULER, "control plane", "namespace", "shop"), ("some node", "node", "token_account", "shop/pay")]
+    return night(*busy, past=[*hours, *tokens])
 
 
 def _of(found, f, principals):
