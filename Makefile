@@ -29,10 +29,13 @@ demo: $(READY) ## rank the sample's last night; no AWS, no configuration
 	@$(BIN)/auditforest nightly --cluster prod-usw2 --source data/sample --archive build/demo --from 2026-09-08 --to 2026-09-15
 
 test: $(READY) ## lint, then every test
-	@# one core lints; on the other is compiled what each process of the tests would else compile for itself
-	@$(BIN)/python -m models.warm > /dev/null & $(BIN)/python -m pipelines.compiled.warm > /dev/null & \
-		$(MAKE) --no-print-directory lint && wait
-	@# whole stretches to each: what a file makes once is then made by one alone
+	@# one core lints; on the other is compiled what each process of the tests would else compile for itself. By the
+	@# name MAKE, `make -n` would run the line
+	@$(BIN)/python -m models.warm > /dev/null & forest=$$!; \
+		$(BIN)/python -m pipelines.compiled.warm > /dev/null & lines=$$!; \
+		$(MAKE_COMMAND) --no-print-directory lint; failed=$$?; \
+		for each in $$forest $$lines; do wait $$each || failed=$$?; done; exit $$failed
+	@# a stretch of files to each, and who is done takes from another's: few files are made ready for twice
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-browser: $(READY) ## the report in a real Chromium, half a minute; installed by apt where there is none, as root
