@@ -73,16 +73,22 @@ def blind(shown: Mapping[str, int], lacking: Collection[str]) -> tuple[str, ...]
         lacking: columns of no event of the night, for an older version archived them all: what a body said there is
             not known, however well it was logged.
     """
-    made: set[str] = set()
-    for name, sql in COLUMNS.items():
-        if _reads(sql, made.union(lacking)):
-            made.add(name)
+    made = made_of(lacking)
     return tuple(
         f.name
         for f in _BLINDABLE
         if shown[f"{f.name}_asked"]
         and (not shown[f"{f.name}_shown"] or (f.reads_bodies_of is not None and _reads(_sql(f), made)))
     )
+
+
+def made_of(lacking: Collection[str]) -> set[str]:
+    """The columns of a request that are made of one of these columns of an event, or of a column that is."""
+    made: set[str] = set()
+    for name, sql in COLUMNS.items():
+        if _reads(sql, made.union(lacking)):
+            made.add(name)
+    return made
 
 
 def _reads(sql: str, columns: Collection[str]) -> bool:

@@ -27,7 +27,8 @@ SUMMED = ("read", "archived", "duplicate", "quarantined", "outside", "blank")
 Listing = Callable[[ObjectStore], dict[str, str]]
 Stores = Callable[[str], ObjectStore]
 IN_A_FOLDER = pytest.mark.parametrize("new_store", ["local"], indirect=True)
-"""For what is done before anything is stored, and alike for every store; test_store.py holds stores to one contract."""
+"""For what is settled before anything is stored, and so alike in every store; test_store.py holds stores to one
+contract. What reads back what an earlier run stored is run on both."""
 
 
 def night(text: str) -> date:

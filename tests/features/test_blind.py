@@ -6,7 +6,7 @@ import pytest
 from builders import event
 
 from features import predicates as p
-from features.blind import LACKABLE, blind, needed
+from features.blind import LACKABLE, blind, made_of, needed
 from features.catalogue import FEATURES, NAMES
 from features.days import count, prepare
 from features.levels import Level
@@ -67,6 +67,12 @@ def test_a_feature_is_blind_when_an_older_version_archived_no_column_of_what_it_
     assert name in blind(told, blinding)
     assert name not in blind(told, {fact.name for fact in FACTS} - blinding)
     assert name not in blind(told | {f"{name}_asked": 0}, blinding)
+
+
+def test_what_is_made_of_a_column_is_made_of_what_that_one_is_made_of():
+    assert made_of({"source_ips"}) == {"address", "network", "is_public"}
+    assert made_of({"privileged"}) == {"host_access"}
+    assert made_of(()) == set()
 
 
 def test_what_older_versions_archived_of_no_event_is_null(night):

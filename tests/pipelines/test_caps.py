@@ -111,9 +111,20 @@ def test_a_text_in_memory_is_capped_as_by_the_sql_and_only_once(text: str) -> No
     assert capped_text(found[0], NAME) == found[0]
 
 
-def test_the_compiled_lane_takes_nothing_that_is_capped() -> None:
-    # it takes texts of NAME bytes, which are no more characters, and lists of ENTRIES
-    assert min(CAPS.values()) >= NAME
+@pytest.mark.parametrize("column", CAPS)
+def test_the_compiled_lane_takes_no_text_that_may_be_capped(column: str) -> None:
+    assert CAPS[column] >= NAME
+    assert _taken(*(with_text(column, "x" * count) for count in (NAME, NAME + 1))) == [0]
+
+
+def test_the_compiled_lane_takes_no_list_that_is_capped() -> None:
+    assert _taken(*(event(sourceIPs=["10.0.0.1"] * count) for count in (ENTRIES, ENTRIES + 1))) == [0]
+
+
+def _taken(*events: dict[str, Any]) -> list[int]:
+    """Which of them the compiled lane takes, by their place."""
+    rows = extract(lines_of(Batch("a.log", 0, b"".join(map(line, events)))), None).rows
+    return sorted(rows["pos"].to_pylist())
 
 
 @pytest.mark.parametrize("agent", ["x" * 60_000, f"{'é' * 990} Bearer {TOKEN}"], ids=["long", "token"])

@@ -214,8 +214,7 @@ REUSED = {
 }
 
 
-@IN_A_FOLDER
-@pytest.mark.parametrize("runs", [1, 2], ids=["one run", "two runs"])
+@pytest.mark.parametrize(("new_store", "runs"), [("local", 1), ("local", 2), ("s3", 2)], indirect=["new_store"])
 @pytest.mark.parametrize(("one", "change", "kept", "collisions"), REUSED.values(), ids=REUSED)
 def test_a_reused_audit_id_hides_no_event(
     store: ObjectStore,

@@ -75,8 +75,9 @@ def expected(files: dict[str, list[bytes]], known: set[tuple[Any, ...]]) -> Coun
     return Counts(**found)
 
 
-@IN_A_FOLDER
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("new_store", "seed"), [("local", 0), ("local", 1), ("local", 2), ("s3", 0)], indirect=["new_store"]
+)
 def test_every_line_ends_in_one_place(store: ObjectStore, source: Callable[..., Path], seed: int) -> None:
     files, known = mixed(seed), set[tuple[Any, ...]]()
     more = files | {"b": files["b"] + mixed(seed + 100)["b"], "d": mixed(seed + 100)["a"]}
@@ -173,7 +174,6 @@ def test_a_night_without_events_is_named_and_nothing_is_written(
     assert adds_up(done.ended["a.log"])
 
 
-@IN_A_FOLDER
 def test_only_the_night_without_events_is_named(store: ObjectStore, source: Callable[..., Path]) -> None:
     assert run(store, source("in", a=at(SECOND)), FIRST, SECOND).empty == (night(FIRST),)
     assert run(store, source("none", a=b""), FIRST, SECOND).empty == (night(FIRST),)
