@@ -27,6 +27,7 @@ from benchmarks.timing import machine
 from features.catalogue import FOREST_NAMES, NAMES
 from features.items import ITEMS as COUNT_ITEMS
 from features.matrix import SUFFIXES
+from features.requests import REQUESTS
 from features.tallies import TALLIES
 from pipelines.archive import ITEMS, PRINCIPAL_DAYS, Archive
 from pipelines.config import Config
@@ -56,9 +57,10 @@ def night_of(root: Path, sample: Archive, principals: int, nights: int) -> Archi
     count, each = _EVENTS[principals]
     events.archived(archive, sample, count, each=each)
     with engine(Config().parse) as connection:
-        with requests_of(archive, connection, events_of(archive, _NIGHT), History((), ())):
-            # not as the night would be counted now: who is in no earlier night is one of a crowd
-            connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM kept_requests")
+        with requests_of(archive, connection, events_of(archive, _NIGHT), History((), ()), keep=False):
+            # not as the night would be counted now: who is in no earlier night is one of a crowd. Requests and tallies
+            # are made anew, by each one's own name
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW requests AS {REQUESTS}")
             connection.execute(f"CREATE OR REPLACE TEMP TABLE tallies AS {TALLIES}")
             items = connection.sql(COUNT_ITEMS).to_arrow_table()
         like = _derived(sample, PRINCIPAL_DAYS), _derived(sample, ITEMS)

@@ -32,8 +32,7 @@ def engine(config: ParseConfig) -> Iterator[duckdb.DuckDBPyConnection]:
             "temp_directory": str(spill),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            # it makes a join of each list of an IN: the query that reads lines then takes twice as long to plan and a
-            # quarter longer to run
+            # it makes a join of each list of an IN: the query that reads lines then takes longer to plan and to run
             "disabled_optimizers": "in_clause",
         }
         if config.threads is not None:
