@@ -1,11 +1,13 @@
 """Nights for the report tests: calm defaults, every field to be overridden by name."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
 
 from pipelines.report.backtest import BackTest, Group, NotPossible
 from pipelines.report.detail import Binding, Detail, Hour, NewItem, NewThings, Request
+from pipelines.report.earlier import EarlierNight
 from pipelines.report.model import (
     Begun,
     Counterfactual,
@@ -289,3 +291,8 @@ def backtest(**changes: Any) -> BackTest:
         }
         | changes
     )
+
+
+def earlier(of: date, rows: Sequence[tuple[str, str, int, float]], generation: int = 1) -> EarlierNight:
+    """A night before, of principal, peer group, rank and score, on which everybody's standing is kept."""
+    return EarlierNight.of(of, generation, rows, {row[0] for row in rows})

@@ -37,11 +37,11 @@ class EarlierNight:
         night: dt.date,
         generation: int,
         rows: Iterable[tuple[str, str, int, float]],
-        shown: Collection[str] | None = None,
+        shown: Collection[str],
     ) -> EarlierNight:
-        """Of rows of principal, peer group, rank and score; all of them are shown where nobody says who is."""
+        """Of rows of principal, peer group, rank and score, and the principals whose standings are kept."""
         known = list(rows)
-        standings = {p: Standing(rank, score) for p, _, rank, score in known if shown is None or p in shown}
+        standings = {p: Standing(rank, score) for p, _, rank, score in known if p in shown}
         return cls(night, generation, standings, spans((group, score) for _, group, _, score in known))
 
 

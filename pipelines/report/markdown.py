@@ -23,8 +23,8 @@ _NOTICE = 200
 _COVERAGE = 360
 """So many of each are kept at least."""
 _NOTICES = 3
-_WIDER = (24, 12, 6, 4, 3, 2)
-"""Times as many are kept, where the whole has room for them: 24 hold every word of a mark."""
+_WIDER = (MOST // _MARKS, 24, 12, 6, 4, 3, 2)
+"""Times as many are kept, where the whole has room for them: of the first, as many as the whole can hold."""
 _HARMLESS = str.maketrans({"`": "'", "<": "\u2039", ">": "\u203a", "&": "+", "|": "/", "*": "\u2217", "~": "-"})
 
 
@@ -36,14 +36,15 @@ def night_md(night: Night) -> str:
 
 
 def _lines(night: Night, ranks: int, wider: int) -> Iterator[str]:
-    yield f"**{_plain(night.cluster, _NAME)}, night of {night.date}**: {_headline(night)}"
+    yield f"**{_plain(night.cluster, _NAME * wider)}, night of {night.date}**: {_headline(night)}"
     yield ""
     told = [_plain(doubt, _NOTICE * wider) for doubt in doubts(night)]
     # the night's own notices tell of principals by their names
     told += [_quoted(notice, _NOTICE * wider) for notice in night.notices]
-    yield from (f"- {notice}" for notice in told[:_NOTICES])
-    if told[_NOTICES:]:
-        yield f"- and {counted(len(told) - _NOTICES, 'more notices')} in the report"
+    notices = _NOTICES * wider
+    yield from (f"- {notice}" for notice in told[:notices])
+    if told[notices:]:
+        yield f"- and {counted(len(told) - notices, 'more notices')} in the report"
     if told:
         yield ""
     yield from (_rank(row, night.badges.get(row.principal), wider) for row in night.ranked[:ranks])

@@ -8,9 +8,8 @@ from datetime import date
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import WIDTHS
-from report_builders import HOSTILE, backtest, bare, coverage, detail_of, evidence, night, ranked, reason
+from report_builders import HOSTILE, backtest, bare, coverage, detail_of, earlier, evidence, night, ranked, reason
 
-from pipelines.report.earlier import EarlierNight
 from pipelines.report.html import report_html
 from pipelines.report.model import Together
 
@@ -19,7 +18,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u20
 
 def _before(rows):
     return tuple(
-        EarlierNight.of(date(2026, 11, day), 1, [(row.principal, row.peer_group, row.rank, row.score) for row in rows])
+        earlier(date(2026, 11, day), [(row.principal, row.peer_group, row.rank, row.score) for row in rows])
         for day in (18, 19, 21)
     )
 

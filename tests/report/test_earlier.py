@@ -8,7 +8,8 @@ from pipelines.report.earlier import EarlierNight, Standing, spans
 
 
 def test_a_night_tells_who_stood_where_and_what_its_groups_scored():
-    night = EarlierNight.of(date(2026, 11, 21), 2, [("eve", "person", 1, 9.0), ("cart", "workload", 2, 1.0)])
+    rows = [("eve", "person", 1, 9.0), ("cart", "workload", 2, 1.0)]
+    night = EarlierNight.of(date(2026, 11, 21), 2, rows, {"eve", "cart"})
     assert night.standings == {"eve": Standing(1, 9.0), "cart": Standing(2, 1.0)}
     assert night.peers == {"person": (9.0, 9.0), "workload": (1.0, 1.0)}
 

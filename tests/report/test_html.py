@@ -13,6 +13,7 @@ from report_builders import (
     bare,
     coverage,
     detail,
+    earlier,
     evidence,
     night,
     night_of,
@@ -22,7 +23,6 @@ from report_builders import (
 )
 
 from pipelines.report.detail import Hour
-from pipelines.report.earlier import EarlierNight
 from pipelines.report.html import MOST_BYTES, report_html
 from pipelines.report.model import Newcomer, Together
 from pipelines.report.sentences import FIRST
@@ -109,12 +109,12 @@ def test_a_page_of_500_principals_has_every_row_and_opens_the_first_of_them():
 
 
 def _earlier(*names):
-    return EarlierNight.of(date(2026, 11, 21), 1, [(name, "person", 1, 2.5) for name in names])
+    return earlier(date(2026, 11, 21), [(name, "person", 1, 2.5) for name in names])
 
 
 def _before(rows, back):
     night_then = date(2026, 11, 22) - timedelta(days=back)
-    return EarlierNight.of(night_then, 1, [(row.principal, row.peer_group, row.rank, row.score) for row in rows])
+    return earlier(night_then, [(row.principal, row.peer_group, row.rank, row.score) for row in rows])
 
 
 def _busy(rank):
@@ -189,7 +189,7 @@ def test_missing_hours_are_drawn_and_said():
 
 
 def test_blind_features_and_revised_nights_are_named():
-    revised = EarlierNight.of(date(2026, 11, 20), 2, [])
+    revised = earlier(date(2026, 11, 20), [], generation=2)
     found = coverage(blind=("privileged_pods", "new_images"))
     text = " ".join(Page(report_html(night(coverage=found, before=(revised, _earlier())))).text.split())
     assert (
@@ -202,7 +202,7 @@ def test_who_joined_the_first_is_told_before_all_else():
     rows = [
         ranked(rank, principal=f"p-{rank}", newcomer=Newcomer(None, ()) if rank == 1 else None) for rank in range(1, 13)
     ]
-    known = [EarlierNight.of(date(2026, 11, 21), 1, [(f"p-{rank}", "person", rank - 1, 1.0) for rank in range(2, 13)])]
+    known = [earlier(date(2026, 11, 21), [(f"p-{rank}", "person", rank - 1, 1.0) for rank in range(2, 13)])]
     text = " ".join(Page(report_html(night(*rows, before=known))).text.split())
     assert "12 principals ranked; 1 joined the first ten since the night of 2026-11-21: p-1 not ranked then" in text
     assert text.index("1 joined") < text.index("What was read")

@@ -5,9 +5,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from report_builders import HOSTILE, bare, coverage, night, night_of, ranked
+from report_builders import HOSTILE, bare, coverage, earlier, night, night_of, ranked
 
-from pipelines.report.earlier import EarlierNight
 from pipelines.report.html import report_html
 from pipelines.report.markdown import MOST, night_md
 from pipelines.report.summary import Summary
@@ -49,9 +48,10 @@ def test_words_of_others_are_no_link_and_no_mention(told):
 def test_no_word_of_a_mark_or_a_notice_is_cut_while_the_whole_has_room_for_it():
     words, notice = "ticket 4711: " + "a long story " * 70, "Marks of eve contradict each other. " * 10
     ten = [ranked(rank) for rank in range(2, 11)]
-    made = night_md(night(ranked(marks=(words,)), *ten, notices=(notice,)))
-    assert words in made
-    assert notice in made
+    cluster = "c" * 100
+    notices = (notice, "Two.", "Three.", "Four.")
+    made = night_md(replace(night(ranked(marks=(words, "re-opened" * 80)), *ten, notices=notices), cluster=cluster))
+    assert all(whole in made for whole in (words + ", " + "re-opened" * 80, *notices, cluster))
     crowded = night_md(night(*(ranked(rank, marks=(words,)) for rank in range(1, 11))))
     assert len(re.findall(r"(?m)^\d+\. ", crowded)) == 10
     assert MOST / 2 < len(crowded) < MOST
@@ -64,7 +64,7 @@ def test_everybody_of_a_night_is_counted_as_ranked_and_how_many_stand_apart():
     )
     assert "4 principals ranked, 2 of them expected and set apart" in report_html(tonight)
     assert "4 principals ranked, 2 of them expected and set apart" in str(ranking_table(tonight).title)
-    before = (EarlierNight.of(date(2026, 11, 21), 1, [("role/dev-eve", "person", 11, 1.0)]),)
+    before = (earlier(date(2026, 11, 21), [("role/dev-eve", "person", 11, 1.0)]),)
     told = night_md(replace(tonight, before=before)).splitlines()[0]
     assert told.endswith(" set apart; 2 joined the first ten since the night of 2026-11-21")
     assert Summary.of(tonight).principals == 4
@@ -87,13 +87,21 @@ def test_it_says_what_to_know_first_then_ten_ranks_then_how_many_more():
         "- `One.`",
         "- `Two.`",
         "- `Three.`",
-        "- and 1 more notice in the report",
+        "- `Four.`",
         "",
         "1. `role/dev-eve` 120 (strange since tonight): "
         "Secrets read, listed or watched with success: 41 requests; usually 0",
     ]
     assert lines.splitlines()[17:] == ["", "and 2 more principals in the report", "", *lines.splitlines()[-1:]]
     assert lines.splitlines()[-1].startswith("1,000 lines read = 900 archived")
+
+
+def test_notices_for_which_there_is_no_room_are_counted():
+    made = night_md(night(*(ranked(rank) for rank in range(1, 11)), notices=("Told at length. " * 20,) * 40))
+    told = re.findall("(?m)^- `", made)
+    assert 3 <= len(told) < 40
+    assert f"- and {40 - len(told)} more notices in the report" in made
+    assert len(made) < MOST
 
 
 def test_a_night_of_nobody_and_a_principal_without_a_reason_are_told():

@@ -2,15 +2,14 @@
 
 from datetime import date
 
-from report_builders import night, ranked
+from report_builders import earlier, night, ranked
 
-from pipelines.report.earlier import EarlierNight
 from pipelines.report.model import Newcomer
 from pipelines.report.news import news
 
 
 def _before(day, *names):
-    return EarlierNight.of(date(2026, 11, day), 1, [(name, "person", rank, 1.0) for rank, name in enumerate(names, 1)])
+    return earlier(date(2026, 11, day), [(name, "person", rank, 1.0) for rank, name in enumerate(names, 1)])
 
 
 def test_without_an_earlier_night_nothing_is_told():

@@ -3,15 +3,14 @@
 import re
 from datetime import date, timedelta
 
-from report_builders import night, ranked
+from report_builders import earlier, night, ranked
 
 from pipelines.report.detail import Hour
-from pipelines.report.earlier import EarlierNight
 from pipelines.report.pictures import HOURS, STRIP, Strips, day
 
 
 def _night(back, score):
-    return EarlierNight.of(date(2026, 11, 22) - timedelta(days=back), 1, [("eve", "person", 1, score)])
+    return earlier(date(2026, 11, 22) - timedelta(days=back), [("eve", "person", 1, score)])
 
 
 def test_consecutive_nights_are_joined_and_a_night_without_a_rank_is_a_gap():
