@@ -38,9 +38,13 @@ def holdings(nights: Sequence[date], clusters: Sequence[str]) -> str:
     return f"only events of {listed(clusters)}" if clusters else "there is no archive yet"
 
 
-def nearest(asked: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like the one asked for, which may be mistyped; None where none is much like it."""
-    near = difflib.get_close_matches(asked[:_LONGEST], [name for name in known if len(name) <= _LONGEST], 1)
+def nearest(asked: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The known name that is most like the one asked for, which may be mistyped; None where none is much like it.
+
+    Args:
+        alike: share of the letters of both that the two must have in common.
+    """
+    near = difflib.get_close_matches(asked[:_LONGEST], [name for name in known if len(name) <= _LONGEST], 1, alike)
     return near[0] if near else None
 
 

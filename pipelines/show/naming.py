@@ -13,6 +13,10 @@ from pipelines.report.text import shown_name
 from pipelines.words import nearest, quoted
 
 _NAME = 200
+_ALIKE = 0.75
+"""One letter of four may be another."""
+_COMPARED = 20_000
+"""Names, the first ranked first: clients may invent any number of them."""
 _PARTS = re.compile("([:/@])")
 
 
@@ -58,15 +62,16 @@ def listed(error: AmbiguousError) -> Iterator[str]:
 
 
 def _like(asked: str, names: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Whose name, or the end of whose name, is most like what was asked for."""
+    """Whose name ends in as many parts, of which only the last is another, and much like that asked for."""
+    *before, last = _PARTS.split(asked.lower())
     ends: dict[str, str] = {}
     for principal, users in names:
         for name in (principal, *users):
             # a name that is longer than one shows is no slip of anybody's finger
-            if len(name) <= _NAME:
-                parts = _PARTS.split(name)
-                ends |= {"".join(parts[at:]).lower(): principal for at in range(0, len(parts), 2)}
-    near = nearest(asked.lower(), ends)
+            parts = _PARTS.split(name.lower())[-len(before) - 1 :] if len(name) <= _NAME else []
+            if parts[:-1] == before and parts and len(ends) < _COMPARED:
+                ends.setdefault(parts[-1], principal)
+    near = nearest(last, ends, _ALIKE)
     return f"; the nearest is {shown_name(ends[near], _NAME)}" if near is not None else ""
 
 

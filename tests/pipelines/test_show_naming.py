@@ -72,3 +72,32 @@ def test_what_is_like_nobodys_name_is_told_nobody(asked: str) -> None:
     with pytest.raises(ConfigError) as caught:
         meant(asked.replace("x", "z"), [RANKING, long], [NIGHT])
     assert "nearest" not in str(caught.value)
+
+
+CONTROLLERS = ("job-controller", "replicaset-controller", "statefulset-controller")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "argocd-application-controller",
+        "system:serviceaccount:argocd:replicaset-controler",
+        "system:serviceaccount:kube-system:cart",
+        "kube-system/replicaset-controler",
+    ],
+)
+def test_a_name_that_is_like_anothers_in_other_parts_alone_is_not_nearest(asked: str) -> None:
+    names = [f"system:serviceaccount:kube-system:{name}" for name in CONTROLLERS]
+    ranking = pa.table({"principal": names, "usernames": [[name] for name in names]})
+    with pytest.raises(ConfigError) as caught:
+        meant(asked, [ranking], [NIGHT])
+    assert "nearest" not in str(caught.value)
+
+
+def test_of_many_names_the_first_ranked_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.show.naming._COMPARED", 1)
+    ranking = pa.table({"principal": ["a:first", "a:second"], "usernames": [[], []]})
+    for asked, told in (("a:frist", True), ("a:secnod", False)):
+        with pytest.raises(ConfigError) as caught:
+            meant(asked, [ranking], [NIGHT])
+        assert ("nearest" in str(caught.value)) == told
