@@ -130,11 +130,13 @@ def decode(body: bytes, where: str, columns: Sequence[str] | None = None) -> tup
     """A table, or some of its columns, and its metadata; the checksum of the whole verified.
 
     Raises:
-        DataError: the bytes are not a whole Parquet file of ours, or one without these columns.
+        DataError: the bytes are not a whole Parquet file of ours, or lack a column, as of other versions.
     """
     try:
         if _sealed(body) != body:
             raise ValueError("its checksum is another")
+        if columns is not None:
+            _refuse_lacking(body, where, columns)
         table = pq.read_table(BytesIO(body), columns=None if columns is None else list(columns))
         meta = json.loads((table.schema.metadata or {})[_META])
     except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError) as error:
@@ -143,3 +145,12 @@ def decode(body: bytes, where: str, columns: Sequence[str] | None = None) -> tup
             "delete the object and run the night again"
         ) from error
     return table, meta
+
+
+def _refuse_lacking(body: bytes, where: str, columns: Sequence[str]) -> None:
+    lacking = sorted({*columns} - {*pq.read_schema(BytesIO(body)).names})
+    if lacking:
+        raise DataError(
+            f"{where}: written by another version of auditforest, without {', '.join(lacking)}; run 'auditforest "
+            "features' and then 'auditforest score' for its night"
+        )
