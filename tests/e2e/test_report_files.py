@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shlex
 import shutil
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from e2e.job import Ended, auditforest, nightly, object_of, ranking_of, records
 from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, written
 
 from pipelines.parsing.caps import NAME, capped_text
+from pipelines.report.sentences import FIRST
 from pipelines.stages.listing import INDEX
 from pipelines.store import LocalStore
 
@@ -67,6 +69,20 @@ def test_json_holds_every_column_and_null_where_nothing_is_known(built: Built) -
         assert set(row) == COLUMNS
         assert all(row[name] is not None for name in FILLED)
         assert row["together"] is None
+
+
+def test_the_page_knows_who_was_among_the_first_the_night_before_and_where_everybody_stood(built: Built) -> None:
+    page = object_of(built[0], "reports", LAST, "report.html").read_text()
+    rows = ranking_of(built[0], LAST)["ranking"]
+    yesterday = {row["principal"]: row["rank"] for row in ranking_of(built[0], NIGHTS[-2])["ranking"]}
+    ever = {row["principal"] for night in NIGHTS[:-1] for row in ranking_of(built[0], night)["ranking"]}
+    joined = [r["rank"] for r in rows if r["rank"] <= FIRST and yesterday.get(r["principal"], FIRST + 1) > FIRST]
+    told = page.partition('<ol class="news">')[2].partition("</ol>")[0]
+    assert [int(rank) for rank in re.findall('<li value="([0-9]+)"', told)] == joined
+    assert len(joined) < FIRST <= len(rows)
+    drawn = ["<path" in strip for strip in re.findall('(?s)<td class="strip">(.*?)</td>', page)]
+    assert drawn == [row["principal"] in ever for row in rows]
+    assert any(drawn)
 
 
 def test_the_three_say_the_same(built: Built) -> None:
