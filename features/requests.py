@@ -18,8 +18,8 @@ _STAGE_RANK = (
     "WHEN 'RequestReceived' THEN 1 ELSE 0 END"
 )
 # letter by letter: engines disagree on the lower case of other alphabets. Not by translate(), which DuckDB runs for
-# each row; replace() it runs for each distinct agent of a Parquet page, in a tenth of the time. The
-# same is true of regexp_extract(); regexp_matches() and regexp_replace() it runs for each row
+# each row; replace() it runs for each distinct agent of a Parquet page, in a tenth of the time. The same is true of
+# regexp_extract(); regexp_matches() and regexp_replace() it runs for each row
 _LOWER = reduce(
     lambda text, pair: f"replace({text}, '{pair[0]}', '{pair[1]}')",
     zip(ascii_uppercase, ascii_lowercase, strict=True),

@@ -67,7 +67,7 @@ class Request:
     alike: int  # requests of the principal that bear this audit ID, for clients may choose it
     address: str | None
     agent: str | None
-    impersonated_user: str | None = None  # none, either, in rankings of older versions
+    impersonated_user: str | None = None  # None, too, where an older version ranked the night
 
     @property
     def what(self) -> str:

@@ -1,4 +1,4 @@
-"""A derived table of a night, or the stage that makes it."""
+"""A derived table of a night, or the stage that makes it. tests/e2e/test_stage_order.py, test_which.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def made(archive: Archive, table: str, night: date, command: str | None = None) 
     Args:
         command: that was given, if naming another night is all that it takes to give it again.
     Raises:
-        OrderError: the night has none; says which stage makes it, and which night was ranked last.
+        OrderError: the night has none. Says which stage makes it, or where no event of the night is archived, which
+            night was ranked last and how this one is archived.
         DataError: the object is damaged.
     """
     found = archive.derived(table, night)

@@ -1,4 +1,5 @@
-"""The counts that a night was ranked by, and the ranked nights before it."""
+"""The counts that a night was ranked by, and the ranked nights before it. tests/pipelines/test_ranked.py,
+tests/e2e/test_stage_order.py."""
 
 from __future__ import annotations
 

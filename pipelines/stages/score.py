@@ -101,7 +101,7 @@ def _strangers(records: Sequence[Record], past: History) -> Iterator[str]:
 
 def _days(archive: Archive, night: date, wanted: Mapping[str, Any]) -> Derived:
     days = made(archive, PRINCIPAL_DAYS, night)
-    if days.meta["catalogue"] != HASH or any(days.meta["origin"].get(name) != made for name, made in wanted.items()):
+    if days.meta["catalogue"] != HASH or any(days.meta["origin"].get(name) != value for name, value in wanted.items()):
         raise OrderError(
             f"{archive.store.url}: {archive.cluster}, {night}: the counts are of other events, history, marks or "
             f"features than stand here now; run {typed('features', archive, night)}"
