@@ -161,7 +161,7 @@ def _score(job: Job) -> None:
 
 
 @cli.command()
-@options()
+@options(cascade=True)
 @click.option(
     "--format",
     type=click.Choice(["path", "md"]),
@@ -179,7 +179,7 @@ def report(**given: Any) -> None:
 
 
 def _report(job: Job, format_: str) -> None:
-    for night in job.run.nights:
+    for night in in_turn(job.archive, RANKING, job.run):
         made = run_report(job.archive, night, job.run, job.progress)
         if format_ == "md":
             job.say(*night_md(made.night).splitlines())

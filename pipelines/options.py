@@ -13,8 +13,13 @@ from pipelines.declared import describe
 
 Command = Callable[..., None]
 
-CLUSTER_READ = "Name of the cluster (default: the only one of --archive, else every one of the file of options)."
-"""Help of --cluster for commands that read what is archived."""
+CLUSTER_READ = "Name of the cluster (default: the only one of --archive; of several, or without it, those declared)."
+"""Help of --cluster for commands without --source."""
+
+CLUSTER_SINGLE = (
+    "Name of the cluster (default: the only one of --archive; of several, or without it, the only one declared)."
+)
+"""Help of --cluster for commands without --source that are for one."""
 
 
 def options(
@@ -23,6 +28,7 @@ def options(
     sections: Sequence[str] = (),
     cascade: bool = False,
     span: bool = True,
+    single: bool = False,
     unasked: str = "yesterday",
 ) -> Callable[[Command], Command]:
     """The options of a command; those of the configuration are made from their declarations.
@@ -31,6 +37,7 @@ def options(
         source: does it read a source?
         sections: of the configuration, whose flags it has.
         span: can it be asked for several nights by their first and last?
+        single: is it for one cluster only?
         cascade: do later nights depend on what it makes?
         unasked: the night it is for without --date, in words.
     """
@@ -45,7 +52,7 @@ def options(
     }
     if not source:
         del plain["--source"]
-        plain["--cluster"] = {"help": CLUSTER_READ}
+        plain["--cluster"] = {"help": CLUSTER_SINGLE if single else CLUSTER_READ}
     if not span:
         del plain["--from"], plain["--to"]
     for flag, option in FLAGS.items():

@@ -18,8 +18,8 @@ from pipelines.words import listed, nearest_told
 def clusters_of(given: Mapping[str, Any]) -> list[str]:
     """The cluster of --cluster; without one, those that are meant.
 
-    A command that only reads what is archived (no source), and is told where (--archive), means the archive's only
-    cluster, or of several those that are declared; any other command those that are declared.
+    A command without --source that is told where (--archive) means the archive's only cluster, or of several those
+    that are declared; any other command those that are declared.
 
     Raises:
         ConfigError: there is none, or a source is named that would be read for each of several.
@@ -37,7 +37,7 @@ def clusters_of(given: Mapping[str, Any]) -> list[str]:
     if not clusters:
         raise ConfigError(
             "no cluster: pass --cluster NAME, or declare each under [clusters.NAME] in auditforest.toml to run them "
-            "all; commands that only read find the only cluster of --archive WHERE"
+            "all; commands without --source find the only cluster of --archive WHERE"
         )
     if len(clusters) > 1 and given.get("source") not in (None, CLOUDWATCH):
         raise ConfigError(

@@ -30,6 +30,8 @@ from pipelines.stages.made import made
 from pipelines.stages.ranked import counts_as_ranked
 from pipelines.which import cluster_of
 
+_NOTHING_LEFT = "nothing, for others took it back or marked anew meanwhile"
+
 
 @click.command()
 @click.argument("principal")
@@ -39,7 +41,7 @@ from pipelines.which import cluster_of
 @click.option(
     "--until", help=f"Last night, YYYY-MM-DD, on which it holds (default: {asked.DAYS} nights after the marked one)."
 )
-@options(span=False, unasked="the last ranked one")
+@options(span=False, single=True, unasked="the last ranked one")
 def mark(**given: Any) -> None:
     """Say what a ranked principal is, for the reports of this night and later ones.
 
@@ -58,19 +60,22 @@ def _mark(job: Job, given: Mapping[str, Any]) -> None:
     asked_for, before = _asked(job, night, given), archive.marks()
     if asked_for.state == NONE and not taken_back([*before, asked_for], asked_for):
         raise ConfigError(_nothing_stands(archive, before, asked_for))
-    made = archive.add_mark(asked_for)
-    job.run.note(night, mark=made.id)
+    added = archive.add_mark(asked_for)
+    job.run.note(night, mark=added.id)
     every = archive.marks()
-    name, of = shown_name(made.principal, NAME), ", ".join(ranges(made))
-    if made.state == NONE:
-        gone = taken_back(every, made)
-        told = ", ".join(f"{one.state} for {one.night} (mark {one.id})" for one in gone)
-        job.say(f"{night}  {name}: taken back{of and f', {of}'}: {told}; mark {made.id}", *_kept(gone, made, every))
+    name, of = shown_name(added.principal, NAME), ", ".join(ranges(added))
+    if added.state == NONE:
+        gone = taken_back(every, added)
+        # another none may have come between
+        told = ", ".join(f"{one.state} for {one.night} (mark {one.id})" for one in gone) or _NOTHING_LEFT
+        job.say(f"{night}  {name}: taken back{of and f', {of}'}: {told}; mark {added.id}", *_kept(gone, added, every))
     else:
-        job.say(f"{night}  {name}: {made.state} until {made.until}{of and f', {of}'}, mark {made.id}")
-    held = holding(every, night).get(made.principal)
+        job.say(f"{night}  {name}: {added.state} until {added.until}{of and f', {of}'}, mark {added.id}")
+    held = holding(every, night).get(added.principal)
     contrary = None if held is None else contradiction(held)
-    job.say(*([] if contrary is None else [contrary]), _reports(archive, every, made), *_baseline(archive, every, made))
+    job.say(
+        *([] if contrary is None else [contrary]), _reports(archive, every, added), *_baseline(archive, every, added)
+    )
 
 
 def _nothing_stands(archive: Archive, marks: Sequence[Mark], none: Mark) -> str:
@@ -84,27 +89,28 @@ def _nothing_stands(archive: Archive, marks: Sequence[Mark], none: Mark) -> str:
     )
 
 
-def _reports(archive: Archive, marks: Sequence[Mark], made: Mark) -> str:
+def _reports(archive: Archive, marks: Sequence[Mark], added: Mark) -> str:
     """Which nights' reports change when they are made again, and how."""
-    found = changes(marks, made, archive.nights(RANKING))
+    found = changes(marks, added, archive.nights(RANKING))
     if not found.nights:
         return "no report of a ranked night changes"
-    command = typed("report", archive, found.nights[0], to=found.nights[-1])
+    command = typed("report", archive, found.nights[0], cascade=len(found.nights) > 1)
     return f"reports that change when they are made again, where it is ranked: {found.said}; run {command}"
 
 
-def _baseline(archive: Archive, marks: Sequence[Mark], made: Mark) -> Iterator[str]:
+def _baseline(archive: Archive, marks: Sequence[Mark], added: Mark) -> Iterator[str]:
     """What scores the nights after the mark's anew, where their baseline is another by it."""
-    was = made.principal in confirmed(one for one in marks if one.id != made.id).get(made.night, ())
-    now = made.principal in confirmed(marks).get(made.night, ())
+    was = added.principal in confirmed(one for one in marks if one.id != added.id).get(added.night, ())
+    now = added.principal in confirmed(marks).get(added.night, ())
     if was == now:
         return
-    said = f"nights scored from now on are compared {'without' if now else 'again with'} its {made.night}"
-    later = [night for night in archive.nights(RANKING) if night > made.night]
+    said = f"nights scored from now on are compared {'without' if now else 'again with'} its {added.night}"
+    later = [night for night in archive.nights(RANKING) if night > added.night]
     if later:
-        stages = ", then ".join(typed(stage, archive, later[0], cascade=True) for stage in ("features", "score"))
-        again = typed("report", archive, later[0], to=later[-1])
-        said += f"; to score the {len(later):,} ranked after it anew, run {stages}, then {again}"
+        again = ", then ".join(
+            typed(stage, archive, later[0], cascade=True) for stage in ("features", "score", "report")
+        )
+        said += f"; to score the {len(later):,} ranked after it anew, run {again}"
     yield said
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from pipelines.archive import Archive
+from pipelines.archive import EVENTS, RANKING, Archive
 from pipelines.arguments import day
 from pipelines.config_load import load
 from pipelines.errors import ConfigError
@@ -55,9 +55,17 @@ def marks(**given: Any) -> None:
         store = opened(where, config)
         refuse_place(store, where, to_write=False)
         archive = Archive(store, cluster)
-        night = last_ranked(archive) if asked_for is None else asked_for
+        made = archive.marks()
+        night = _night(archive, made, every=given["every"]) if asked_for is None else asked_for
         told = _document if given["format"] == "json" else _drawn
-        say(*told(cluster, night, archive.marks(), every=given["every"]))
+        say(*told(cluster, night, made, every=given["every"]))
+
+
+def _night(archive: Archive, made: Sequence[Mark], *, every: bool) -> date:
+    """The last night that is ranked; with every mark asked for and none ranked any more, the last that is marked or
+    archived."""
+    known = [mark.night for mark in made] or archive.nights(EVENTS)
+    return max(known) if every and known and not archive.nights(RANKING) else last_ranked(archive)
 
 
 def _listed(marks: Sequence[Mark], night: date, *, every: bool) -> list[tuple[Mark, str]]:

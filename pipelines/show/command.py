@@ -17,6 +17,7 @@ from pipelines.config_load import load
 from pipelines.errors import ConfigError
 from pipelines.jobs import say
 from pipelines.opened import OpenArchive
+from pipelines.options import CLUSTER_SINGLE
 from pipelines.report.compared_text import compared_text
 from pipelines.report.role import role_yaml
 from pipelines.report.shown_json import compared_json, shown_json
@@ -28,7 +29,7 @@ from pipelines.store import refuse_place
 from pipelines.which import archive_of, cluster_of, opened
 
 _OPTIONS = (
-    click.option("--cluster", help="Name of the cluster (default: the only one)."),
+    click.option("--cluster", help=CLUSTER_SINGLE),
     click.option("--archive", help="The archive: a folder or s3://BUCKET/PREFIX (default: that of the cluster)."),
     click.option("--config", type=click.Path(path_type=Path), help="The file of options (default: auditforest.toml)."),
     click.option(

@@ -22,7 +22,7 @@ from pipelines.stages.listing import INDEX
 
 NO_CLUSTER = (
     "auditforest: no cluster: pass --cluster NAME, or declare each under [clusters.NAME] in auditforest.toml to run "
-    "them all; commands that only read find the only cluster of --archive WHERE"
+    "them all; commands without --source find the only cluster of --archive WHERE"
 )
 FEW_TREES = ("--trees", "10")
 

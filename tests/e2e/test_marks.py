@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import boto3
 import pytest
 from builders import event
 from e2e.job import Ended, auditforest, everything, nightly, object_of, ranking_of, records
+from e2e.refusals import advised
 from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS, ordinary, written
 from s3_server import AWS_ENVIRONMENT
 
+from pipelines.archive import Archive
 from pipelines.marking.record import Mark
 from pipelines.parquet import decode
 from pipelines.parsing.caps import NAME, capped_text
@@ -88,6 +91,17 @@ def test_a_principal_that_leaves_what_was_marked_is_ranked_again_with_the_reason
     }
 
 
+def test_what_a_mark_prints_makes_the_reports_it_changes_across_a_night_without_events(
+    archive: Path,
+) -> None:
+    for folder in archive.rglob(f"date={BEFORE}"):
+        shutil.rmtree(folder)
+    said = mark(archive, ATTACKER, "investigating", "--date", NIGHTS[-3]).out
+    made = advised(said.rstrip("\n"))
+    assert (made.code, made.out.count("report.html")) == (0, 2)
+    assert all(HOSTILE in of(ranking_of(archive, night)["ranking"])["marks"][0] for night in (NIGHTS[-3], LAST))
+
+
 def test_in_the_demo_a_slow_reader_called_expected_returns_for_what_it_does_the_next_night(
     demo: tuple[Path, list[str], str], tmp_path: Path
 ) -> None:
@@ -132,8 +146,8 @@ def test_a_confirmed_night_leaves_the_baseline_of_nights_scored_after_it(archive
         in said
     )
     again = f"--cluster {CLUSTER} --archive {archive} --date {LAST}"
-    assert f"'auditforest features {again} --cascade', then 'auditforest score {again} --cascade', then" in said
-    assert f"'auditforest report {again}'" in said
+    stages = (f"'auditforest {stage} {again} --cascade'" for stage in ("features", "score", "report"))
+    assert ", then ".join(stages) in said
     assert " 0 to " not in said
     (made,) = (path.stem.removeprefix("mark-") for path in (archive / "marks").rglob("mark-*"))
     early = auditforest("score", "--cluster", CLUSTER, "--archive", archive, "--date", LAST, "--trees", 10)
@@ -179,6 +193,17 @@ def test_marks_are_listed_as_they_hold_and_all_that_were_made(archive: Path) -> 
     assert not {"\x1b", "\u202e"} & set(held.out + against.out)
 
 
+def test_every_mark_is_listed_where_no_night_is_ranked_any_more(archive: Path) -> None:
+    mark(archive, ATTACKER, "investigating", "--date", BEFORE)
+    shutil.rmtree(archive / "ranking")
+    (listed,) = json.loads(run("marks", archive, "--all", "--format", "json").out)["marks"]
+    assert (listed["principal"], listed["status"]) == (ATTACKER, "holds")
+    shutil.rmtree(archive / "marks")
+    assert run("marks", archive, "--all").out == f"{CLUSTER}: no mark was ever made\n"
+    ended = auditforest("marks", "--cluster", CLUSTER, "--archive", archive)
+    assert (ended.code, "no night of prod is ranked" in ended.complaints[0]) == (2, True)
+
+
 def rows(drawn: str, word: str) -> int:
     """Cells of a table that hold the word alone."""
     return sum(cell.strip() == word for cell in drawn.replace("\n", "").split("\u2502"))
@@ -217,6 +242,20 @@ def test_to_take_back_what_does_not_stand_says_so_and_writes_nothing(archive: Pa
         "--all' lists every mark"
     ]
     assert everything(archive) == before
+
+
+def test_what_another_took_back_meanwhile_is_said_to_be_nothing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark(archive, ATTACKER, "investigating")
+    add = Archive.add_mark
+
+    def after_another(self: Archive, none: Mark) -> Mark:
+        add(self, replace(none, because="was first", made_at=none.made_at - timedelta(microseconds=1)))
+        return add(self, none)
+
+    monkeypatch.setattr(Archive, "add_mark", after_another)
+    said = mark(archive, ATTACKER, "none").out
+    assert f"{LAST}  {ATTACKER}: taken back: nothing, for others took it back or marked anew meanwhile; mark " in said
+    assert "no report of a ranked night changes" in said
 
 
 @pytest.mark.parametrize(
