@@ -106,7 +106,8 @@ take the place of tallies then."""
 AFTER_CROWDS: Mapping[str, str] = {"items": ITEMS, "new_items": NEW_ITEMS, "hours": HOURS}
 """The further ones, in order."""
 
-_WAY = (FEATURES, REQUESTS, TALLIES, CROWDS, ITEMS, NEW_ITEMS, HOURS, DAYS, NIGHT, sorted(SETTINGS.items()))
+_TABLES = (*BEFORE_CROWDS.values(), CROWDED_TALLIES, crowded(REQUESTS), *AFTER_CROWDS.values())
+_WAY = (FEATURES, REQUESTS, _TABLES, DAYS, NIGHT, sorted(SETTINGS.items()))
 HASH = sha256(repr(_WAY).encode()).hexdigest()
 """Names this way of counting and judging; nights counted in another way are not compared with it."""
 

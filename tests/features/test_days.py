@@ -60,6 +60,7 @@ def test_a_night_without_events_has_no_rows(night):
 
 def test_the_hash_names_how_things_are_counted_and_not_what_they_weigh():
     import features.catalogue
+    import features.crowds
     import features.days
     import features.items
 
@@ -67,9 +68,10 @@ def test_the_hash_names_how_things_are_counted_and_not_what_they_weigh():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(features.catalogue.WEIGHTS, "time", 0.1)
         assert before == importlib.reload(features.days).HASH
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features.items, "ITEMS", features.items.ITEMS.replace("lpad", "rpad"))
-        assert before != importlib.reload(features.days).HASH
+    for module, name in ((features.items, "ITEMS"), (features.crowds, "CROWDED_TALLIES")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, name, f"{getattr(module, name)} ")
+            assert before != importlib.reload(features.days).HASH
     assert before == importlib.reload(features.days).HASH
 
 
