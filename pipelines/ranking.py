@@ -36,7 +36,7 @@ COUNTERFACTUAL = pa.struct(
 )
 PLACES = pa.struct([("codisp", pa.int64()), ("norm", pa.int64()), ("aws_score", pa.int64())])
 BEGUN = pa.struct([("feature", pa.string()), ("value", pa.int64()), ("before", pa.int64())])
-NEWCOMER = pa.struct([("last_night", pa.date32()), ("new", pa.list_(BEGUN))])
+NEWCOMER = pa.struct([("absent", pa.date32()), ("last_night", pa.date32()), ("new", pa.list_(BEGUN))])
 TOGETHER = pa.struct([("kind", pa.string()), ("item", pa.string()), ("principals", pa.int64())])
 EVIDENCE = pa.struct(
     [

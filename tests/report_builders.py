@@ -230,7 +230,7 @@ def night_of(text: str, rows: int = 27) -> Night:
             peer_group=text,
             marks=(text,),
             together=Together("address", text, 3),
-            newcomer=Newcomer(date(2026, 11, 20), (Begun("execs", text, text, 3, 0),)),
+            newcomer=Newcomer(None, date(2026, 11, 20), (Begun("execs", text, text, 3, 0),)),
             reasons=(reason(meaning=text, unit=text), reason(feature=text)),
             evidence=(evidence(audit_ids=(text, text)), evidence(feature="loose\n" + text)),
             detail=detail_of(text),

@@ -87,8 +87,8 @@ def _newcomer(row: RankedPrincipal) -> Cell:
         {"feature": b.feature, "meaning": b.meaning, "unit": b.unit, "value": b.value, "before": b.before}
         for b in found.new
     ]
-    last = None if found.last_night is None else found.last_night.isoformat()
-    return {"last_night": last, "new": new, "said": arrived(row)}
+    absent, last = (None if night is None else night.isoformat() for night in (found.absent, found.last_night))
+    return {"absent": absent, "last_night": last, "new": new, "said": arrived(row)}
 
 
 def _evidence(evidence: Evidence) -> Cell:

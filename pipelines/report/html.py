@@ -21,9 +21,10 @@ from pipelines.report.columns import COLUMNS
 from pipelines.report.model import Night
 from pipelines.report.news import news
 from pipelines.report.pictures import HOURS, Strips
-from pipelines.report.principal import Shown, cell_said, clock, day_said, shown
+from pipelines.report.principal import Shown, cell_said, clock, day_said, shown, span
 from pipelines.report.sentences import (
     FIRST,
+    NO_REASON,
     NOTHING,
     SCORE,
     SHARED_OUT,
@@ -146,10 +147,12 @@ def environment() -> Environment:
         name=_name,
         outcome=outcome,
         percent=percent,
+        span=span,
         visible=visible,
     )
     made.globals.update(
         name_width=_NAME,
+        no_reason=NO_REASON,
         id_width=_SHORT_NAME,
         note_width=_NOTE,
         mark_width=_MARK,

@@ -86,6 +86,7 @@ class Begun:
 class Newcomer:
     """A principal at the top that was not there the night before."""
 
+    absent: date | None  # the night before, where it made no request then but on an earlier one
     last_night: date | None  # its own last one; None where the history knows none
     new: tuple[Begun, ...]
 

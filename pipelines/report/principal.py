@@ -73,7 +73,7 @@ class Shown:
     thin: tuple[str, ...]  # what little it stands on, and other marks
     notes: tuple[str, ...]  # since when, and with whom
     strip: Strip
-    first: datetime | None  # time of the first evidence
+    first: datetime | None  # time of the first evidence of its first reason that has any
     first_of_group: int | None  # number of the row it is folded behind
     folded: tuple[int, ...]  # numbers of the rows folded behind it
     reasons: tuple[ShownReason, ...]
@@ -118,7 +118,7 @@ def _shown(number: int, row: RankedPrincipal, place: Place, night: Night, strips
         thin=row.marks,
         notes=tuple(note for note in (lasting(row), moved(row)) if note is not None),
         strip=strips.strip(row),
-        first=min((one.first_ts for one in row.evidence if one.first_ts is not None), default=None),
+        first=_first(row),
         first_of_group=None if place.head == number - 1 else place.head + 1,
         folded=tuple(at + 1 for at in place.folded),
         reasons=tuple(_reason(reason, row.evidence) for reason in row.reasons),
@@ -137,6 +137,11 @@ def _shown(number: int, row: RankedPrincipal, place: Place, night: Night, strips
 def _said(row: RankedPrincipal) -> tuple[str, ...]:
     moved_by = None if row.together is None else f"{cause(row.together)}."
     return tuple(line for line in (arrived(row), otherwise(row), disagreement(row), moved_by) if line is not None)
+
+
+def _first(row: RankedPrincipal) -> datetime | None:
+    began = {one.feature: one.first_ts for one in row.evidence if one.first_ts is not None}
+    return next((began[reason.feature] for reason in row.reasons if reason.feature in began), None)
 
 
 def _audit_ids(row: RankedPrincipal) -> list[str]:
@@ -165,6 +170,16 @@ def _new(kind: str, items: int, first: Sequence[NewItem]) -> ShownNew:
 def clock(time: datetime, night: date) -> str:
     """The time of day, after the date where that is not the night's own."""
     return f"{time:%H:%M:%S}" if time.date() == night else f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+def span(evidence: Evidence, night: date) -> str:
+    """From the first to the last request; once one of them is of another date than the night, both bear theirs."""
+    first, last = evidence.first_ts, evidence.last_ts
+    if first is None or last is None:
+        return NOTHING
+    if first.date() == last.date() == night:
+        return f"{clock(first, night)} to {clock(last, night)}"
+    return f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"
 
 
 def day_said(shown_day: Sequence[tuple[str, int, str]]) -> str:

@@ -12,6 +12,8 @@ from pipelines.report.model import Begun, Coverage, Night, RankedPrincipal, Reas
 from pipelines.report.text import visible
 
 NOTHING = "\N{EN DASH}"
+NO_REASON = "No single feature stands out"
+"""Of who stands where it does without a reason."""
 FIRST = 10
 """Ranks that are read first; of who stays among them without its reasons the page says so."""
 SHARED_OUT = (
@@ -141,13 +143,14 @@ def arrived(row: RankedPrincipal, most: int | None = None) -> str | None:
         return None
     if found.last_night is None:
         return "Joined the first ten tonight because no earlier night of it is known."
+    since = f"on {found.last_night}, its last night"
     if not found.new:
-        return f"Joined the first ten tonight for reasons that were strange on {found.last_night}, too, its last night."
+        cause = "for" if found.absent is None else f"because it made no request on {found.absent}, with"
+        return f"Joined the first ten tonight {cause} reasons that were strange {since}, too."
     more = len(found.new[most:]) if most is not None else 0
     told = "; ".join([*map(_begun, found.new[:most]), *([f"and {more} more"] if more else [])])
-    return (
-        f"Joined the first ten tonight because of what was not strange on {found.last_night}, its last night: {told}."
-    )
+    cause = "because of" if found.absent is None else f"because it made no request on {found.absent}, and with"
+    return f"Joined the first ten tonight {cause} what was not strange {since}: {told}."
 
 
 def _begun(begun: Begun) -> str:

@@ -13,6 +13,7 @@ from pipelines.report.columns import utc
 from pipelines.report.drawing import some, table
 from pipelines.report.model import RankedPrincipal
 from pipelines.report.sentences import (
+    NO_REASON,
     NOTHING,
     SHARED_OUT,
     alike_sentence,
@@ -67,7 +68,7 @@ def _reasons(row: RankedPrincipal) -> Iterator[str]:
         share = "" if reason.share is None else f" ({100 * reason.share:.0f} % of the score)"
         yield f"{nth}. {reason_sentence(reason)}{share}"
     if not row.reasons:
-        yield "no reason: nothing it did was strange"
+        yield f"{NO_REASON}."
     without = otherwise(row)
     if without is not None:
         yield without

@@ -5,6 +5,7 @@ tests/pipelines/test_newcomer.py."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +41,8 @@ def newcomers(ranked: Iterable[Mapping[str, Any]], past: History, before: Derive
     there = _top(before.table)
     new = {r["principal"]: r["reasons"] for r in ranked if r["rank"] <= FIRST and r["principal"] not in there}
     last = _last_nights(new, past)
-    return {principal: _unlike(reasons, last.get(principal)) for principal, reasons in new.items()}
+    eve = past.nights[-1].night
+    return {principal: _unlike(reasons, last.get(principal), eve) for principal, reasons in new.items()}
 
 
 def _top(ranking: pa.Table) -> frozenset[str]:
@@ -60,13 +62,13 @@ def _last_nights(principals: Collection[str], past: History) -> dict[str, tuple[
     return found
 
 
-def _unlike(reasons: Iterable[Mapping[str, Any]], last: tuple[PastNight, Record] | None) -> Record:
+def _unlike(reasons: Iterable[Mapping[str, Any]], last: tuple[PastNight, Record] | None, eve: date) -> Record:
     if last is None:
-        return {"last_night": None, "new": []}
+        return {"absent": None, "last_night": None, "new": []}
     night, then = last
     new = [
         {"feature": reason["feature"], "value": reason["value"], "before": then[reason["feature"]]}
         for reason in reasons
         if min(then[f"{reason['feature']}_{suffix}"] for suffix in SUFFIXES.values()) < STRANGE
     ]
-    return {"last_night": night.night, "new": new}
+    return {"absent": None if night.night == eve else eve, "last_night": night.night, "new": new}

@@ -186,7 +186,7 @@ def _counterfactual(row: dict[str, Any] | None) -> Counterfactual | None:
 def _newcomer(row: dict[str, Any] | None) -> Newcomer | None:
     if row is None:
         return None
-    return Newcomer(row["last_night"], tuple(_begun(feature(b["feature"]), b) for b in row["new"]))
+    return Newcomer(row["absent"], row["last_night"], tuple(_begun(feature(b["feature"]), b) for b in row["new"]))
 
 
 def _begun(declared: Feature, row: dict[str, Any]) -> Begun:

@@ -51,17 +51,19 @@ CALM = [f"p{n}" for n in range(FIRST)]
 
 def test_reasons_that_were_not_strange_on_its_last_night_are_new():
     found = newcomers(_tonight("eve"), PAST, _ranking(*CALM))
-    assert found == {"eve": {"last_night": TUESDAY, "new": [{"feature": "secret_reads", "value": 41, "before": 0}]}}
+    new = [{"feature": "secret_reads", "value": 41, "before": 0}]
+    assert found == {"eve": {"absent": None, "last_night": TUESDAY, "new": new}}
 
 
 def test_the_last_night_is_the_principals_own():
     found = newcomers(_tonight("bob"), PAST, _ranking(*CALM))
     assert found["bob"]["last_night"] == MONDAY
+    assert found["bob"]["absent"] == TUESDAY
     assert [new["feature"] for new in found["bob"]["new"]] == ["secret_reads"]
 
 
 def test_who_was_never_seen_has_no_last_night():
-    assert newcomers(_tonight("new"), PAST, _ranking(*CALM)) == {"new": {"last_night": None, "new": []}}
+    assert newcomers(_tonight("new"), PAST, _ranking(*CALM)) == {"new": {"absent": None, "last_night": None, "new": []}}
 
 
 @pytest.mark.parametrize("before", [None, _ranking("eve")], ids=["nothing ranked before", "there before"])

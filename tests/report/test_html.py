@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -200,7 +200,8 @@ def test_blind_features_and_revised_nights_are_named():
 
 def test_who_joined_the_first_is_told_before_all_else():
     rows = [
-        ranked(rank, principal=f"p-{rank}", newcomer=Newcomer(None, ()) if rank == 1 else None) for rank in range(1, 13)
+        ranked(rank, principal=f"p-{rank}", newcomer=Newcomer(None, None, ()) if rank == 1 else None)
+        for rank in range(1, 13)
     ]
     known = [earlier(date(2026, 11, 21), [(f"p-{rank}", "person", rank - 1, 1.0) for rank in range(2, 13)])]
     text = " ".join(Page(report_html(night(*rows, before=known))).text.split())
@@ -269,7 +270,27 @@ def test_times_and_shares_that_are_not_known_are_dashes():
     rows = ranked(reasons=(reason(share=None),), evidence=(evidence(first_ts=None, last_ts=None, audit_ids=()),))
     text = " ".join(Page(report_html(night(rows))).text.split())
     assert "% of the score" not in text
-    assert f"41 requests, {DASH} to {DASH} UTC" in text
+    assert f"41 requests, {DASH} UTC" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ((22, 3, 12), (22, 3, 13), "03:12:00 to 03:13:00 UTC"),
+        ((21, 23, 55), (22, 23, 59), "2026-11-21 23:55:00 to 2026-11-22 23:59:00 UTC"),
+        ((21, 23, 55), (21, 23, 59), "2026-11-21 23:55:00 to 2026-11-21 23:59:00 UTC"),
+    ],
+)
+def test_once_an_end_of_the_evidence_is_of_another_date_both_bear_theirs(first, last, said):
+    times = {name: datetime(2026, 11, *time, tzinfo=UTC) for name, time in (("first_ts", first), ("last_ts", last))}
+    text = " ".join(Page(report_html(night(ranked(evidence=(evidence(**times),))))).text.split())
+    assert f"41 requests, {said}" in text
+
+
+def test_the_first_evidence_is_that_of_the_first_reason():
+    earlier = evidence(feature="execs", first_ts=datetime(2026, 11, 22, 1, 46, tzinfo=UTC))
+    row = ranked(reasons=(reason(), reason(feature="execs")), evidence=(earlier, evidence()))
+    assert '<td class="first">03:12:07</td>' in report_html(night(row))
 
 
 def test_a_night_with_nobody_says_so():

@@ -13,12 +13,12 @@ def _before(day, *names):
 
 
 def test_without_an_earlier_night_nothing_is_told():
-    assert news(night(ranked(newcomer=Newcomer(None, ())))) is None
+    assert news(night(ranked(newcomer=Newcomer(None, None, ())))) is None
 
 
 def test_who_is_new_is_read_off_the_night_that_is_named_whatever_the_ranking_was_made_from():
     """The last night of the history need not be ranked, or by the same features: then the ranking names no newcomer."""
-    rows = [ranked(1, principal="stayed", newcomer=Newcomer(None, ())), ranked(2, principal="new", newcomer=None)]
+    rows = [ranked(1, principal="stayed", newcomer=Newcomer(None, None, ())), ranked(2, principal="new", newcomer=None)]
     found = news(night(*rows, before=(_before(20, "stayed", "other"),)))
     assert [one.row.principal for one in found.came] == ["new"]
 

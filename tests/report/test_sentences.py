@@ -177,13 +177,24 @@ def test_it_is_said_since_when_somebody_is_strange(nights_in_a_row, said):
     ("newcomer", "said"),
     [
         (None, None),
-        (Newcomer(None, ()), "Joined the first ten tonight because no earlier night of it is known."),
+        (Newcomer(None, None, ()), "Joined the first ten tonight because no earlier night of it is known."),
         (
-            Newcomer(date(2026, 11, 20), ()),
-            "Joined the first ten tonight for reasons that were strange on 2026-11-20, too, its last night.",
+            Newcomer(None, date(2026, 11, 20), ()),
+            "Joined the first ten tonight for reasons that were strange on 2026-11-20, its last night, too.",
+        ),
+        (
+            Newcomer(date(2026, 11, 21), date(2026, 11, 20), ()),
+            "Joined the first ten tonight because it made no request on 2026-11-21, with reasons that were strange on"
+            " 2026-11-20, its last night, too.",
+        ),
+        (
+            Newcomer(date(2026, 11, 21), date(2026, 11, 20), (Begun("execs", "Shells opened.", "requests", 4, 0),)),
+            "Joined the first ten tonight because it made no request on 2026-11-21, and with what was not strange on"
+            " 2026-11-20, its last night: Shells opened, 4 requests after 0.",
         ),
         (
             Newcomer(
+                None,
                 date(2026, 11, 20),
                 (
                     Begun("secret_reads", "Secrets read, listed or watched with success.", "requests", 41, 0),
@@ -202,7 +213,7 @@ def test_who_joined_the_first_ten_is_told_with_what_has_begun(newcomer, said):
 
 def test_where_there_is_little_room_the_first_reasons_of_a_newcomer_are_named_and_the_others_counted():
     begun = tuple(Begun(name, f"{name}.", "requests", 2, 0) for name in ("gets", "lists", "watches"))
-    said = arrived(ranked(newcomer=Newcomer(date(2026, 11, 20), begun)), 2)
+    said = arrived(ranked(newcomer=Newcomer(None, date(2026, 11, 20), begun)), 2)
     assert said is not None
     assert said.endswith(": gets, 2 requests after 0; lists, 2 requests after 0; and 1 more.")
 

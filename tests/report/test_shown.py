@@ -65,7 +65,13 @@ def test_everything_is_told_of_a_principal():
 
 def test_a_principal_without_anything_says_so_in_each_place():
     said = drawn(shown_text(shown(night=night(bare()), new=(), evidence=(), used=(), past=(PastRank(NIGHT, None),))))
-    for told in ("no reason", "nothing was new", "no request is evidence", "was allowed", "not ranked"):
+    for told in (
+        "No single feature stands out",
+        "nothing was new",
+        "no request is evidence",
+        "was allowed",
+        "not ranked",
+    ):
         assert told in said
 
 

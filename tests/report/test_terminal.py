@@ -58,7 +58,7 @@ def test_what_is_remarkable_of_the_first_ranks_is_told_below_the_table():
     move = Together("agent", "argo", 12)
     others = [ranked(n, principal=f"p{n}", together=move) for n in range(3, 15)]
     tonight = night(
-        ranked(1, newcomer=Newcomer(None, ())), ranked(2, principal="far", places=Places(2, 90, 3)), *others
+        ranked(1, newcomer=Newcomer(None, None, ())), ranked(2, principal="far", places=Places(2, 90, 3)), *others
     )
     first, second, third = remarks(tonight)
     assert first == "rank 1, role/dev-eve: Joined the first ten tonight because no earlier night of it is known."
