@@ -18,11 +18,12 @@ from pipelines.config_load import load
 from pipelines.errors import ConfigError
 from pipelines.jobs import say
 from pipelines.marking.holding import holding, statuses
-from pipelines.marking.record import Mark
+from pipelines.marking.record import CONFIRMED, Mark
 from pipelines.marking.telling import NAME, contradiction, ranges
 from pipelines.options import CLUSTER_READ
 from pipelines.report.columns import utc
 from pipelines.report.drawing import table
+from pipelines.report.sentences import NOTHING
 from pipelines.report.text import clip, shown_name
 from pipelines.show.gather import last_ranked
 from pipelines.store import refuse_place
@@ -113,7 +114,7 @@ def _row(mark: Mark, status: str, *, every: bool) -> Sequence[str]:
         shown_name(mark.principal, NAME),
         f"{mark.state}, {status}" if every else mark.state,
         f"{mark.night} to {mark.until}",
-        ", ".join(ranges(mark)) or "all",
+        ", ".join(ranges(mark)) or (NOTHING if mark.state == CONFIRMED else "all"),
         clip(mark.because, _TEXT),
         f"{who or 'nobody known'}, {mark.made_at:%Y-%m-%d %H:%M} UTC",
     )

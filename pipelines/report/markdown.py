@@ -10,7 +10,17 @@ from collections.abc import Iterator
 
 from pipelines.report.model import Night, RankedPrincipal
 from pipelines.report.news import news
-from pipelines.report.sentences import FIRST, counted, coverage_line, doubts, figure, in_short, lasting, ranked_sentence
+from pipelines.report.sentences import (
+    FIRST,
+    NO_REASON,
+    counted,
+    coverage_line,
+    doubts,
+    figure,
+    in_short,
+    lasting,
+    ranked_sentence,
+)
 from pipelines.report.text import clip, shown_name
 
 MOST = 4_000
@@ -60,10 +70,12 @@ def _headline(night: Night) -> str:
 
 
 def _rank(row: RankedPrincipal, badge: str | None, wider: int) -> str:
-    reason = _plain(in_short(row.reasons[0]), _REASON * wider) if row.reasons else "no single feature stands out"
-    said = [mark for mark in (badge, lasting(row)) if mark is not None]
-    if row.marks:
-        said.append(_quoted(", ".join(row.marks), _MARKS * wider))
+    reason = _plain(in_short(row.reasons[0]), _REASON * wider) if row.reasons else NO_REASON.lower()
+    said = [mark for mark in (lasting(row),) if mark is not None]
+    # what analysts say begins with the badge
+    if badge is not None and not any(mark.startswith(badge) for mark in row.marks):
+        said.insert(0, badge)
+    said += [_quoted(mark, _MARKS * wider) for mark in row.marks]
     beside = f" ({', '.join(said)})" if said else ""
     return f"{row.rank}. {_quoted(row.principal, _NAME * wider)} {figure(row.score)}{beside}: {reason}"
 

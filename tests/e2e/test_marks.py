@@ -183,6 +183,7 @@ def test_marks_are_listed_as_they_hold_and_all_that_were_made(archive: Path) -> 
         1,
     )
     assert (" 0 to " in held.out, " 0 to " in every.out) == (False, True)
+    assert " all " not in held.out, "of a confirmed mark no feature is watched"
     assert run("marks", archive, "--date", BEFORE).err == ""
     shown_ = json.loads(auditforest("show", ATTACKER, "--archive", archive, "--format", "json").out)
     listed = json.loads(run("marks", archive, "--format", "json").out)

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from report_builders import HOSTILE, bare, coverage, earlier, night, night_of, ranked
 
 from pipelines.report.html import report_html
 from pipelines.report.markdown import MOST, night_md
+from pipelines.report.model import Marked
 from pipelines.report.summary import Summary
 from pipelines.report.terminal import ranking_table
 
@@ -55,6 +56,15 @@ def test_no_word_of_a_mark_or_a_notice_is_cut_while_the_whole_has_room_for_it():
     crowded = night_md(night(*(ranked(rank, marks=(words,)) for rank in range(1, 11))))
     assert len(re.findall(r"(?m)^\d+\. ", crowded)) == 10
     assert MOST / 2 < len(crowded) < MOST
+
+
+def test_each_mark_stands_in_a_span_of_its_own_and_what_it_says_once():
+    night_, until, made_at = date(2026, 11, 22), date(2026, 12, 2), datetime(2026, 11, 23, tzinfo=UTC)
+    held = Marked("id", ranked().principal, "confirmed", "ticket 4711", night_, until, made_at, (), ())
+    said = "confirmed on 2026-11-22 until 2026-12-02: ticket 4711"
+    made = night_md(night(ranked(marks=(said, "first night")), marks=(held,)))
+    assert f"`{said}`, `first night`)" in made
+    assert made.count("confirmed") == 1
 
 
 def test_everybody_of_a_night_is_counted_as_ranked_and_how_many_stand_apart():
