@@ -12,6 +12,7 @@ from pipelines.backtest.evaluate import Asked, evaluate
 from pipelines.backtest.result import summed_up
 from pipelines.commits import folder
 from pipelines.config import Config
+from pipelines.marking.holding import confirmed
 from pipelines.nightly import run_report
 from pipelines.progress import Progress
 from pipelines.report.backtest import BackTest
@@ -37,7 +38,8 @@ def run_evaluate(
     """
     judged = _last(archive, run.nights[-1], nights)
     commit = events_of(archive, judged[-1])
-    asked = Asked(judged, per_kind, config.forest.seed, config)
+    attacks = confirmed(archive.marks())
+    asked = Asked(judged, per_kind, config.forest.seed, config, guilty=lambda night: attacks.get(night, ()))
     found = evaluate(archive, engine, asked, tell=lambda night: progress.stage("evaluate", night))
     result = summed_up(found, asked, archive.cluster, commit.generation)
     where = f"{folder(REPORTS, archive.cluster, judged[-1])}/{BACKTEST}"

@@ -71,6 +71,22 @@ def test_the_guilty_neither_act_nor_stand_above(archive, connection):
     }
 
 
+def test_who_a_mark_confirms_on_a_night_is_no_innocent_of_it(copied, monkeypatch):
+    root, thief, asked = Path(copied.store.url), "system:serviceaccount:shop:cart", []
+
+    def seen(*given, **named):
+        asked.append(given[2])
+        return evaluate(*given, **named)
+
+    monkeypatch.setattr("pipelines.backtest.command.Asked", partial(Asked, kinds=OF_ONE_NIGHT[:1]))
+    monkeypatch.setattr("pipelines.backtest.command.evaluate", seen)
+    where = ("--archive", root, "--cluster", CLUSTER, "--date", LAST)
+    assert auditforest("mark", thief, "--as", "confirmed", "--because", "ticket 4711", *where).code == 0
+    assert _evaluate(root).code == 0
+    assert set(asked[0].guilty(LAST)) == {thief}
+    assert not asked[0].guilty(NIGHTS[0])
+
+
 def test_the_command_stores_its_result_beside_the_reports_and_the_page_shows_it(copied):
     root = Path(copied.store.url)
     before = everything(root)
