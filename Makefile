@@ -15,6 +15,7 @@ setup: $(READY) ## make .venv from the hashed lock, when it is missing or older 
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "auditforest needs Python 3.11 or later, found " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
+	@echo "making .venv, which is silent for a few minutes"
 	$(PYTHON) -m venv .venv
 	@# rrcf comes as a source archive: its build needs the pinned setuptools first, and no other
 	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > .venv/setuptools.lock
