@@ -78,7 +78,8 @@ def _nightly(job: Job) -> None:
 
 
 def _results(made: Published, job: Job) -> Iterator[str | Table]:
-    yield from (f"{made.night.date}  {said}" for said in (coverage_line(made.night), *notices(made.night)))
+    read = f"by all runs: {coverage_line(made.night)}"
+    yield from (f"{made.night.date}  {said}" for said in (read, *notices(made.night)))
     yield ranking_table(made.night)
     yield from remarks(made.night)
     yield from _of_this_run(job)

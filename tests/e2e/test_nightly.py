@@ -73,6 +73,7 @@ def test_nightly_prints_the_first_ten_ranks_and_the_path_of_the_report(built: Bu
     assert last == f"report: {object_of(archive, 'reports', LAST, 'report.html')}"
     assert Path(last.removeprefix("report: ")).is_file()
     drawn = ended.out[ended.out.index(f"\n{LAST}  ") :]
+    assert f"{LAST}  by all runs: " in drawn
     assert drawn.index(" lines read = ") < drawn.index("\u250f"), "what was read stands above the ranks"
     ranks = [cells[1].strip() for line in table if len(cells := line.split("│")) > 2]
     assert [int(rank) for rank in ranks if rank] == list(range(1, 11))
