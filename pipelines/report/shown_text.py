@@ -5,6 +5,7 @@ Tested in tests/report/test_shown.py."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import dropwhile
 
 from rich.table import Table
 
@@ -42,7 +43,8 @@ def shown_text(found: Shown) -> Iterator[str | Table]:
     yield _rank(found)
     yield from (f"note: {notice}" for notice in notices(found.night))
     yield from _reasons(row)
-    yield past_table(found.past)
+    # before an archive's first night there is nothing to tell
+    yield past_table(list(dropwhile(lambda past: past.principals is None, found.past)))
     yield _new(found)
     if found.new:
         yield SHARED_OUT
@@ -116,7 +118,7 @@ def _evidence(found: Shown) -> Table | str:
     for reason in reasons:
         # what stands under an earlier reason is not told twice
         kept += [request for request in found.evidence if request.features[0] == reason][:_EVIDENCE]
-    heads = ("Time (UTC)", "Request", "Outcome", "From", "Audit id", "Reasons")
+    heads = ("Time (UTC)", "Request", "Outcome", "From", "Audit id", "Kept for")
     rows = (
         (
             f"{request.time:%H:%M:%S}",

@@ -64,7 +64,8 @@ def test_everything_is_told_of_a_principal():
 
 
 def test_a_principal_without_anything_says_so_in_each_place():
-    said = drawn(shown_text(shown(night=night(bare()), new=(), evidence=(), used=(), past=(PastRank(NIGHT, None),))))
+    past = (PastRank(BEFORE, 12), PastRank(NIGHT, None))
+    said = drawn(shown_text(shown(night=night(bare()), new=(), evidence=(), used=(), past=past)))
     for told in (
         "No single feature stands out",
         "nothing was new",
@@ -73,6 +74,13 @@ def test_a_principal_without_anything_says_so_in_each_place():
         "not ranked",
     ):
         assert told in said
+
+
+def test_the_ranks_begin_with_the_first_night_that_was_ranked():
+    past = (PastRank(BEFORE, None), PastRank(NIGHT, 12))
+    said = drawn(shown_text(shown(past=past)))
+    assert str(BEFORE) not in said
+    assert line_with(said, str(NIGHT), "12", "no request")
 
 
 def test_of_many_things_the_first_are_shown_and_the_rest_counted():
