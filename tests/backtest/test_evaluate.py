@@ -121,8 +121,10 @@ def test_the_document_on_stdout_is_the_one_that_is_stored(copied):
     assert json.loads(ended.out)["per_kind"] == 1
 
 
-def test_a_document_is_of_one_cluster():
-    ended = auditforest("evaluate", "--archive", "a", "--format", "json")
+def test_a_document_is_of_one_cluster(tmp_path):
+    declared = tmp_path / "two.toml"
+    declared.write_text("[clusters.prod]\n[clusters.stage]\n")
+    ended = auditforest("evaluate", "--config", declared, "--format", "json")
     assert ended.code == Exit.USAGE
     assert "--format json without --cluster" in ended.complaints[0]
 
