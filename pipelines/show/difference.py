@@ -27,7 +27,7 @@ def compared(archive: Archive, asked: str, before: date, after: date) -> Compare
 
     Raises:
         ConfigError: nobody is meant, or several are.
-        OrderError: a night is not ranked, or counted by another version's features.
+        OrderError: a night is not ranked, or counted by another version's features, or lacks its items.
         DataError: the archive is damaged.
     """
     nights = (before, after)

@@ -40,7 +40,8 @@ def shown(opened: OpenArchive, archive: Archive, asked: str, night: date | None,
         days: dates, this night's the last, of ranks and of permissions used.
     Raises:
         ConfigError: nobody is meant, or several are.
-        OrderError: the night is not ranked, or by a version that this one cannot read.
+        OrderError: the night is not ranked, or by a version that this one cannot read, or a night that was counted
+            lacks its items.
         DataError: the archive is damaged.
     """
     last = last_ranked(archive) if night is None else night
@@ -103,8 +104,15 @@ def past_rank(archive: Archive, night: date, principal: str) -> PastRank:
 
 
 def items_of(archive: Archive, night: date, principal: str) -> dict[str, set[str]]:
-    """By kind: what the principal touched on a night; empty where the night has no items."""
+    """By kind: what the principal touched on a night; empty where the night was not counted.
+
+    Raises:
+        OrderError: the night was counted, and its items are gone.
+        DataError: the archive is damaged.
+    """
     found = archive.derived(ITEMS, night)
+    if found is None and archive.derived(PRINCIPAL_DAYS, night, ()) is not None:
+        found = made(archive, ITEMS, night)
     touched: dict[str, set[str]] = {}
     if found is not None:
         rows = _of(found.table, principal)

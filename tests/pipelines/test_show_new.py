@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.archive import ITEMS, Archive
+from pipelines.archive import ITEMS, PRINCIPAL_DAYS, Archive
+from pipelines.errors import OrderError
 from pipelines.marking.record import CONFIRMED, Mark
 from pipelines.show.gather import new_on
 from pipelines.store import LocalStore
@@ -61,3 +62,13 @@ def test_what_an_attack_touched_that_was_confirmed_by_then_is_new_again(archive:
     assert new(archive, judged_by(*NIGHTS[:3], confirmed=(mark.id, other.id))) == ("attack",)
     assert new(archive, judged_by(*NIGHTS[:3], confirmed=(other.id,))) == ()
     assert new(archive, judged_by(*NIGHTS[:3])) == ()
+
+
+def test_a_night_that_was_counted_and_lost_its_items_is_refused_and_one_that_is_gone_is_a_gap(archive: Archive) -> None:
+    gone = f"items/cluster=prod/date={NIGHTS[2]}/items.parquet"
+    Path(archive.store.url, gone).unlink()
+    assert new(archive, judged_by(*NIGHTS[1:3])) == ()
+    assert new(archive, judged_by(NIGHTS[0], NIGHTS[2])) == ("attack",)
+    archive.replace(PRINCIPAL_DAYS, NIGHTS[2], pa.table({"principal": ["eve"]}), {})
+    with pytest.raises(OrderError, match=f"{NIGHTS[2]}"):
+        new(archive, judged_by(*NIGHTS[1:3]))
