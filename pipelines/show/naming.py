@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 
 from pipelines.errors import ConfigError
-from pipelines.report.text import shown_name
+from pipelines.report.text import shown_name, visible
 from pipelines.words import nearest, quoted
 
 _NAME = 200
@@ -31,7 +31,8 @@ class AmbiguousError(ConfigError):
 def meant(asked: str, tables: Iterable[pa.Table], nights: Sequence[date]) -> str:
     """The one principal that the name means, in the rankings of some nights.
 
-    A principal of that name, else one with that user name, else one with this part in either, whatever its case.
+    A principal of that name, else one with that user name, else one whose name or user name is printed so, else one
+    with this part in either, as it is or as it is printed, whatever its case.
     Raises:
         AmbiguousError: several have it.
         ConfigError: nobody has.
@@ -41,7 +42,11 @@ def meant(asked: str, tables: Iterable[pa.Table], nights: Sequence[date]) -> str
     for fits in (
         lambda principal, _: principal == asked,
         lambda _, users: asked in users,
-        lambda principal, users: any(asked.lower() in name.lower() for name in (principal, *users)),
+        # no shell passes a NUL on, and nobody types what cannot be seen
+        lambda principal, users: any(asked in _printed(name) for name in (principal, *users)),
+        lambda principal, users: any(
+            asked.lower() in said.lower() for name in (principal, *users) for said in (name, visible(name))
+        ),
     ):
         found = found or {principal for principal, users in names if asked and fits(principal, users)}
     when = " or ".join(map(str, dict.fromkeys(nights)))
@@ -59,6 +64,11 @@ def meant(asked: str, tables: Iterable[pa.Table], nights: Sequence[date]) -> str
 def listed(error: AmbiguousError) -> Iterator[str]:
     """A line for each principal that is meant, perhaps."""
     return (shown_name(name, _NAME) for name in error.names)
+
+
+def _printed(name: str) -> tuple[str, ...]:
+    """How reports and messages show the name: whole, or clipped and perhaps in quotes."""
+    return visible(name), shown_name(name, len(name)), shown_name(name, _NAME)
 
 
 def _like(asked: str, names: Iterable[tuple[str, Sequence[str]]]) -> str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import ConfigError
+from pipelines.report.text import shown_name
 from pipelines.show.naming import AmbiguousError, listed, meant
 
 NIGHT = date(2026, 9, 15)
@@ -33,6 +34,23 @@ RANKING = pa.table(
 )
 def test_a_name_means_the_principal_that_has_it_most_exactly(asked: str, principal: str) -> None:
     assert meant(asked, [RANKING], [NIGHT]) == principal
+
+
+@pytest.mark.parametrize(
+    ("asked", "principal"),
+    [
+        ("ali\\u0000ice", "ali\0ice"),
+        ("sa\\u0000bot", "ali\0ice"),
+        ("\\U000E0001", "tag\U000e0001"),
+        ('" outer "', " outer "),
+        (shown_name("\0" * 300, 200), "\0" * 300),
+        ("a\\u200bb", "a\\u200bb"),
+    ],
+)
+def test_a_name_that_nobody_can_type_is_meant_by_what_is_printed(asked: str, principal: str) -> None:
+    names = ["ali\0ice", "ali\0ice2", "tag\U000e0001", " outer ", "\0" * 300, "a\u200bb", "a\\u200bb"]
+    odd = pa.table({"principal": names, "usernames": [["sa\0bot"], *([[]] * 6)]})
+    assert meant(asked, [odd], [NIGHT]) == principal
 
 
 def test_a_principal_of_several_nights_is_one() -> None:
