@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, TypeAdapter
 
 LIMITS = (0, 2, 4, 9)
 """Innocents above with which an attack still counts as found: who reads the first 1, 3, 5 or 10 names finds it."""
 
+_FORM = ConfigDict(extra="forbid", allow_inf_nan=False)
 _Z = 1.959964
 """Of the standard normal distribution, the point that leaves 2.5 % above."""
 
@@ -19,6 +22,8 @@ _Z = 1.959964
 @dataclass(frozen=True)
 class Share:
     """So many of so many cases; the interval is Wilson's, 95 %."""
+
+    __pydantic_config__ = _FORM
 
     found: int
     cases: int
@@ -44,12 +49,14 @@ class Share:
 class Group:
     """Cases of one kind, of one type of principals, of both, or all."""
 
+    __pydantic_config__ = _FORM
+
     kind: str | None
     type: str | None
     mitre: str | None
     description: str | None
     cases: int
-    within: tuple[Share, ...]
+    within: Annotated[tuple[Share, ...], Field(min_length=len(LIMITS), max_length=len(LIMITS))]
     """By LIMITS."""
 
     @classmethod
@@ -75,6 +82,8 @@ class Group:
 class NotPossible:
     """Cases that could not be, and why."""
 
+    __pydantic_config__ = _FORM
+
     kind: str
     type: str
     cases: int
@@ -84,6 +93,8 @@ class NotPossible:
 @dataclass(frozen=True)
 class BackTest:
     """A whole back-test."""
+
+    __pydantic_config__ = _FORM
 
     cluster: str
     date: str
@@ -113,22 +124,13 @@ class BackTest:
         """What to_json wrote.
 
         Raises:
-            ValueError, KeyError, TypeError: it is no such document, or of another version.
+            ValueError, RecursionError: it is no such document, or of another version, or a value in it is of a wrong
+                type.
         """
-        told: dict[str, Any] = json.loads(text)
-        if tuple(told.pop("limits")) != LIMITS:
+        told = json.loads(text)
+        if not isinstance(told, dict) or told.pop("limits", None) != list(LIMITS):
             raise ValueError("its limits are others")
-        for name in ("kinds", "types", "cells", "innocents"):
-            told[name] = tuple(map(_group, told[name]))
-        told["attacks"] = None if told["attacks"] is None else _group(told["attacks"])
-        told["not_possible"] = tuple(NotPossible(**row) for row in told["not_possible"])
-        for name in ("nights", "notices"):
-            told[name] = tuple(map(str, told[name]))
-        return cls(**told)
-
-
-def _group(row: dict[str, Any]) -> Group:
-    return Group(**row | {"within": tuple(Share(**share) for share in row["within"])})
+        return TypeAdapter(cls).validate_python(told)
 
 
 def percent(share: Share) -> str:

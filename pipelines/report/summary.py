@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
+
+from pydantic import ConfigDict, TypeAdapter
 
 from pipelines.report.model import Night, Reason
 from pipelines.report.sentences import in_short, notices
@@ -18,11 +20,14 @@ FIRST_OF_ALL = 3
 """Ranks that are named."""
 
 _LONGEST = 500
+_FORM = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
 class First:
     """One of the first ranks of a night."""
+
+    __pydantic_config__ = _FORM
 
     rank: int
     principal: str
@@ -33,6 +38,8 @@ class First:
 @dataclass(frozen=True)
 class Summary:
     """One night of one cluster."""
+
+    __pydantic_config__ = _FORM
 
     cluster: str
     date: str
@@ -61,10 +68,10 @@ class Summary:
         """What to_json wrote.
 
         Raises:
-            ValueError, KeyError, TypeError, RecursionError: it is no such document, or of another version.
+            ValueError, RecursionError: it is no such document, or of another version, or a value in it is of a wrong
+                type.
         """
-        told: dict[str, Any] = json.loads(body)
-        return cls(**told | {"first": tuple(First(**one) for one in told["first"])})
+        return TypeAdapter(cls).validate_python(json.loads(body))
 
 
 def _reason(reasons: Sequence[Reason]) -> str | None:

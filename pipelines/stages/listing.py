@@ -54,5 +54,5 @@ def _summary(store: ObjectStore, cluster: str, night: date) -> Summary | None:
     body = store.get(f"reports/cluster={cluster}/date={night}/summary.json")
     try:
         return None if body is None else Summary.from_json(body)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return None

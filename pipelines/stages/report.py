@@ -97,7 +97,7 @@ def _backtest(archive: Archive, where: str) -> BackTest | None:
     body = archive.store.get(where)
     try:
         return None if body is None else BackTest.from_json(body)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise OrderError(
             f"{archive.store.url}/{where}: no back-test that this version reads ({type(error).__name__}); "
             "run 'auditforest evaluate' again, or remove the object"

@@ -59,15 +59,35 @@ def test_a_document_reads_as_it_was_written():
     assert found.to_json().isascii()
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "[]", "nothing", '{"limits": [0, 1]}'])
+@pytest.mark.parametrize("damage", ["", "{}", "[]", "null", "5", "nothing", '{"limits": [0, 1]}', '{"limits": null}'])
 def test_what_is_no_such_document_is_refused(damage):
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(ValueError, match=r".+"):
         BackTest.from_json(damage.encode())
 
 
-def test_a_field_too_many_is_refused():
-    told = json.loads(backtest().to_json()) | {"more": 1}
-    with pytest.raises(TypeError):
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"more": 1},
+        {"kinds": None},
+        {"kinds": [5]},
+        {"attacks": {}},
+        {"nights": "x"},
+        {"notices": [None]},
+        {"names_for_90_percent": "many"},
+        {"not_possible": [{"kind": 1}]},
+    ],
+    ids=str,
+)
+def test_a_field_too_many_or_of_a_wrong_type_is_refused(told):
+    with pytest.raises(ValueError, match=rf"(?m)^{next(iter(told))}\b"):
+        BackTest.from_json(json.dumps(json.loads(backtest().to_json()) | told).encode())
+
+
+def test_a_group_without_a_share_for_each_limit_is_refused():
+    told = json.loads(backtest().to_json())
+    told["attacks"]["within"].pop()
+    with pytest.raises(ValueError, match="within"):
         BackTest.from_json(json.dumps(told).encode())
 
 

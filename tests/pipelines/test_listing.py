@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from pathlib import Path
@@ -54,6 +55,37 @@ def test_a_summary_that_cannot_be_read_leaves_its_night_listed(store, body):
     store.put("reports/cluster=a/date=2026-11-01/summary.json", body)
     list_reports(store)
     assert _links(store) == [("a", "2026-11-01")]
+
+
+FIRST = {"rank": 1, "principal": "mallory", "score": 1.5, "reason": None}
+WHOLE = {"cluster": "a", "date": "2026-11-01", "generation": 1, "principals": 9, "notices": 0, "first": [FIRST]}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *({name: "x"} for name in ("generation", "principals", "notices", "first")),
+        *({name: 5} for name in ("cluster", "date", "first")),
+        *({"first": [FIRST | {name: "<b>"}]} for name in ("rank", "score")),
+        *({"first": [FIRST | {name: 5}]} for name in ("principal", "reason")),
+        {"first": [None]},
+        {"first": [FIRST | {"principal": None}]},
+        {"first": [FIRST | {"score": 10**400}]},
+        {"principals": float("inf")},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_summary_with_a_value_of_a_wrong_type_leaves_its_night_listed_without_it(store, told):
+    _report(store, "a", date(2026, 11, 1))
+    where = "reports/cluster=a/date=2026-11-01/summary.json"
+    store.put(where, json.dumps(WHOLE).encode())
+    list_reports(store)
+    assert "mallory" in store.get(INDEX).decode()
+    store.put(where, json.dumps(WHOLE | told).encode())
+    list_reports(store)
+    assert _links(store) == [("a", "2026-11-01")]
+    assert "mallory" not in store.get(INDEX).decode()
 
 
 def test_a_list_that_another_job_overwrites_in_between_loses_no_night(store):
