@@ -21,7 +21,7 @@ from pipelines.report.sentences import (
     lasting,
     ranked_sentence,
 )
-from pipelines.report.text import clip, shown_name
+from pipelines.report.text import name_within, within
 
 MOST = 4_000
 """Characters of the whole."""
@@ -82,9 +82,9 @@ def _rank(row: RankedPrincipal, badge: str | None, wider: int) -> str:
 
 def _plain(text: str, width: int) -> str:
     """A text of our own, in which nothing may be markup."""
-    return clip(shown_name(text, width).strip('"'), width).translate(_HARMLESS)
+    return within(text, width).translate(_HARMLESS)
 
 
 def _quoted(text: str, width: int) -> str:
     """Somebody else's text in a code span, in quotes where its ends would not be seen."""
-    return f"`{clip(shown_name(text, width), width).translate(_HARMLESS)}`"
+    return f"`{name_within(text, width).translate(_HARMLESS)}`"

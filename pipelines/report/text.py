@@ -45,15 +45,35 @@ def clip(text: str, width: int) -> str:
 
     The result is longer than `width` only where `width` has no room for the note and one character each side.
     """
-    if len(text) <= width:
-        return text
-    note = f"…({len(text):,} characters)…"
-    keep = max(width - len(note), 2)
-    tail = keep // 2
-    return text[: keep - tail] + note + text[-tail:]
+    return text if len(text) <= width else _ends(text, text, len(text), width)
 
 
 def shown_name(text: str, width: int) -> str:
     """A name for people: clipped, visible, in quotes where its ends would not be seen (empty, outer spaces)."""
     name = visible(clip(text, width))
-    return name if text and text == text.strip(" ") else f'"{name}"'
+    return name if _ends_seen(text) else f'"{name}"'
+
+
+def within(text: str, width: int) -> str:
+    """The text made visible, or its two ends as clip has them where that is longer than `width`.
+
+    The length that is told is the text's own, before what cannot be seen in it was written out.
+    """
+    whole = visible(text[:width])
+    return whole if len(text) <= width >= len(whole) else _ends(whole, visible(text[-width:]), len(text), width)
+
+
+def name_within(text: str, width: int) -> str:
+    """A name as shown_name has it, of `width` characters at most with everything written out."""
+    return within(text, width) if _ends_seen(text) else f'"{within(text, width - 2)}"'
+
+
+def _ends(first: str, last: str, length: int, width: int) -> str:
+    note = f"…({length:,} characters)…"
+    keep = max(width - len(note), 2)
+    tail = keep // 2
+    return first[: keep - tail] + note + last[-tail:]
+
+
+def _ends_seen(text: str) -> bool:
+    return text != "" and text == text.strip(" ")

@@ -67,6 +67,12 @@ def test_each_mark_stands_in_a_span_of_its_own_and_what_it_says_once():
     assert made.count("confirmed") == 1
 
 
+def test_a_name_that_is_cut_tells_its_own_length():
+    long = night(*(ranked(rank, principal="\u200b" * 2_000) for rank in range(1, 11)))
+    assert night_md(long).count("…(2,000 characters)…") == 10
+    assert night_md(night(ranked(principal="\u200b" * 15))).count("\\u200b") == 15
+
+
 def test_everybody_of_a_night_is_counted_as_ranked_and_how_many_stand_apart():
     tonight = night(ranked(1), ranked(3), expected=(ranked(2), ranked(4)))
     assert night_md(tonight).startswith(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_builders import HOSTILE
 
-from pipelines.report.text import clip, shown_name, visible
+from pipelines.report.text import clip, name_within, shown_name, visible, within
 
 any_text = st.text(st.characters(exclude_categories=()))  # surrogates too
 
@@ -67,6 +67,24 @@ def test_a_clipped_text_is_short_and_says_how_long_it_was(text, width):
         assert len(shown) <= max(width, len(note) + 2)
         assert shown[0] == text[0]
         assert shown[-1] == text[-1]
+
+
+@given(any_text, st.integers(24, 60))
+def test_what_is_within_a_width_is_short_with_everything_written_out_and_says_its_own_length(text, width):
+    shown = within(text, width)
+    assert len(shown) <= width
+    assert len(name_within(text, width)) <= width
+    if len(visible(text)) <= width:
+        assert shown == visible(text)
+    else:
+        assert f"…({len(text):,} characters)…" in shown
+
+
+def test_a_name_within_a_width_is_in_quotes_where_its_ends_would_not_be_seen():
+    assert name_within("eve", 30) == "eve"
+    assert name_within("", 30) == '""'
+    assert name_within(" eve", 30) == '" eve"'
+    assert name_within(" " * 29, 30) == f'"{" " * 5}…(29 characters)…{" " * 5}"'
 
 
 def test_a_huge_name_keeps_both_ends():
