@@ -6,6 +6,7 @@ without the characters that end one. Tested in tests/report/test_markdown.py.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator
 
 from pipelines.report.model import Night, RankedPrincipal
@@ -19,6 +20,7 @@ from pipelines.report.sentences import (
     figure,
     in_short,
     lasting,
+    notices,
     ranked_sentence,
 )
 from pipelines.report.text import name_within, within
@@ -33,28 +35,42 @@ _NOTICE = 200
 _COVERAGE = 360
 """So many of each are kept at least."""
 _NOTICES = 3
+"""So many are told at least."""
 _WIDER = (MOST // _MARKS, 24, 12, 6, 4, 3, 2)
 """Times as many are kept, where the whole has room for them: of the first, as many as the whole can hold."""
 _HARMLESS = str.maketrans({"`": "'", "<": "\u2039", ">": "\u203a", "&": "+", "|": "/", "*": "\u2217", "~": "-"})
 
 
 def night_md(night: Night) -> str:
-    """The first ten ranks with what to know before them, a newline at its end; fewer where ten are too long."""
-    sizes = [(FIRST, wider) for wider in _WIDER] + [(ranks, 1) for ranks in range(FIRST, -1, -1)]
-    made = ("\n".join(_lines(night, *size)) + "\n" for size in sizes)
+    """The first ten ranks with what to know before them, a newline at its end.
+
+    Where that is too long, long texts are cut first, then notices left out, then ranks.
+    """
+    made = (_text(night, *size) for size in _sizes(night))
     return next(text for text in made if len(text) < MOST)
 
 
-def _lines(night: Night, ranks: int, wider: int) -> Iterator[str]:
+def _sizes(night: Night) -> Iterator[tuple[int, int, int]]:
+    """Ranks, how much wider than at least their texts are, and notices: the most first."""
+    told = len(notices(night))
+    yield from ((FIRST, wider, told) for wider in (*_WIDER, 1))
+    too_many = bisect(range(told), False, key=lambda most: len(_text(night, FIRST, 1, most)) >= MOST)
+    yield FIRST, 1, max(too_many - 1, _NOTICES)
+    yield from ((ranks, 1, _NOTICES) for ranks in range(FIRST - 1, -1, -1))
+
+
+def _text(night: Night, ranks: int, wider: int, most: int) -> str:
+    return "\n".join(_lines(night, ranks, wider, most)) + "\n"
+
+
+def _lines(night: Night, ranks: int, wider: int, most: int) -> Iterator[str]:
     yield f"**{_plain(night.cluster, _NAME * wider)}, night of {night.date}**: {_headline(night)}"
     yield ""
-    told = [_plain(doubt, _NOTICE * wider) for doubt in doubts(night)]
-    # the night's own notices tell of principals by their names
-    told += [_quoted(notice, _NOTICE * wider) for notice in night.notices]
-    notices = _NOTICES * wider
-    yield from (f"- {notice}" for notice in told[:notices])
-    if told[notices:]:
-        yield f"- and {counted(len(told) - notices, 'more notices')} in the report"
+    # first what the coverage below tells nothing of; only these name principals
+    told = [(_quoted, notice) for notice in night.notices] + [(_plain, doubt) for doubt in doubts(night)]
+    yield from (f"- {drawn(notice, _NOTICE * wider)}" for drawn, notice in told[:most])
+    if told[most:]:
+        yield f"- and {counted(len(told) - most, 'more notices')} in the report"
     if told:
         yield ""
     yield from (_rank(row, night.badges.get(row.principal), wider) for row in night.ranked[:ranks])

@@ -95,6 +95,21 @@ def test_ranks_are_dropped_rather_than_be_too_long_and_counted_as_left_out(monke
     assert "and 4 more principals in the report" in made
 
 
+def test_notices_are_all_told_while_they_fit_those_of_marks_and_history_before_those_of_counts():
+    said = tuple(f"Marks of principal {nth} contradict each other. {'x' * 150}" for nth in range(9))
+    ten = [ranked(rank) for rank in range(1, 11)]
+    lines = night_md(night(*ten, notices=said, generation=2)).splitlines()
+    assert [line for line in lines if line.startswith("- ")][:9] == [f"- `{one}`" for one in said]
+    assert lines[11].startswith("- Revised: this is generation 2")
+    many = night_md(night(*ten, notices=said * 4, generation=2))
+    told = [line for line in many.splitlines() if line.startswith("- ")]
+    assert told[-1] == f"- and {37 - len(told[:-1])} more notices in the report"
+    assert len(re.findall(r"(?m)^\d+\. ", many)) == 10
+    assert MOST - len(told[0]) - 2 < len(many) < MOST
+    huge = night_md(night(*ten, notices=tuple("y" * 500 for _ in range(2_000))))
+    assert huge.count("`yyy") >= 3
+
+
 def test_it_says_what_to_know_first_then_ten_ranks_then_how_many_more():
     lines = night_md(night(*(ranked(rank) for rank in range(1, 13)), notices=("One.", "Two.", "Three.", "Four.")))
     assert lines.splitlines()[:8] == [

@@ -84,7 +84,7 @@ def test_a_name_within_a_width_is_in_quotes_where_its_ends_would_not_be_seen():
     assert name_within("eve", 30) == "eve"
     assert name_within("", 30) == '""'
     assert name_within(" eve", 30) == '" eve"'
-    assert name_within(" " * 29, 30) == f'"{" " * 5}…(29 characters)…{" " * 5}"'
+    assert name_within(" " * 29, 30) == f'"{" " * 6}…(29 characters)…{" " * 5}"'
 
 
 def test_a_huge_name_keeps_both_ends():
