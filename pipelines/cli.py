@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import click
@@ -13,8 +14,9 @@ from features import listing
 from pipelines.archive import PRINCIPAL_DAYS, RANKING
 from pipelines.archive_command import archive_group
 from pipelines.backtest.command import run_evaluate
+from pipelines.decoded import Derived
 from pipelines.endings import NAME, endable, explained, mend_streams
-from pipelines.errors import ENDINGS, ConfigError
+from pipelines.errors import ENDINGS, ConfigError, EmptyNightError
 from pipelines.jobs import Job, each, say
 from pipelines.marking.command import mark
 from pipelines.marking.list_command import marks
@@ -68,13 +70,23 @@ def nightly(**given: Any) -> None:
 
 
 def _nightly(job: Job) -> None:
-    for made, why in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
-        if made.night.date == job.run.nights[-1]:
-            job.say(*_results(made, job))
-        else:
-            everybody = made.night.principals
-            first = next((f", first {shown_name(row.principal, 60)} ({row.score:.3g})" for row in everybody), "")
-            job.say(f"{made.night.date}  {why and f'{why}: '}{counted(len(everybody), 'principals')}{first}")
+    last = job.run.nights[-1]
+    ranked = set()
+    try:
+        for made, why in run_all(job.archive, job.engine, job.source, job.config, job.run, job.progress):
+            ranked.add(made.night.date)
+            job.say(*(_results(made, job) if made.night.date == last else [_in_a_line(made, why)]))
+    except EmptyNightError:
+        # where no night has results, stdout stays empty
+        if ranked and last not in ranked:
+            job.say(*_of_this_run(job))
+        raise
+
+
+def _in_a_line(made: Published, why: str) -> str:
+    everybody = made.night.principals
+    first = next((f", first {shown_name(row.principal, 60)} ({row.score:.3g})" for row in everybody), "")
+    return f"{made.night.date}  {why and f'{why}: '}{counted(len(everybody), 'principals')}{first}"
 
 
 def _results(made: Published, job: Job) -> Iterator[str | Table]:
@@ -141,7 +153,7 @@ def features(*, listed: bool, **given: Any) -> None:
 def _features(job: Job) -> None:
     for night in in_turn(job.archive, PRINCIPAL_DAYS, job.run):
         made = run_features(job.archive, job.engine, night, job.config, job.run, job.progress)
-        job.say(f"{night}  {counted(made.table.num_rows, 'principals')} counted")
+        job.say(*_told(night, made, "counted"))
 
 
 @cli.command()
@@ -158,7 +170,12 @@ def score(**given: Any) -> None:
 def _score(job: Job) -> None:
     for night in in_turn(job.archive, RANKING, job.run):
         made = run_score(job.archive, job.engine, night, job.config, job.run, job.progress)
-        job.say(f"{night}  {counted(made.table.num_rows, 'principals')} ranked")
+        job.say(*_told(night, made, "ranked"))
+
+
+def _told(night: date, made: Derived, done: str) -> Iterator[str]:
+    yield from (f"{night}  {notice}" for notice in made.meta["notices"])
+    yield f"{night}  {counted(made.table.num_rows, 'principals')} {done}"
 
 
 @cli.command()

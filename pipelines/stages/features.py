@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,7 @@ def features(
 ) -> Derived:
     """The night's principal_days, made now or found as they would be made; whatever counts, they are the same bytes.
 
+    Its `meta` tells besides, under "notices", what is wrong with the history as it is now.
     Args:
         counting: counts in place of the engine.
     Raises:
@@ -141,9 +142,11 @@ def features(
         "length": length,
         "code": dict(code()),
     }
+    # not stored: what is left out of the history changes, and the counts with what is in it alone
+    told = {"notices": list(past.notices)}
     found = unchanged(archive, PRINCIPAL_DAYS, night, origin)
     if found is not None and unchanged(archive, ITEMS, night, origin) is not None:
-        return found
+        return replace(found, meta=found.meta | told)
     if counting is not None:
         counted = counting(commit, _past_items(past))
     else:
@@ -168,7 +171,7 @@ def features(
     }
     archive.replace(ITEMS, night, counted.items, meta | {"table": ITEMS})
     digest = archive.replace(PRINCIPAL_DAYS, night, days, meta | {"table": PRINCIPAL_DAYS})
-    return Derived(days, meta, digest)
+    return Derived(days, meta | told, digest)
 
 
 def _first_seen(earlier: pa.Table | None) -> dict[str, date]:

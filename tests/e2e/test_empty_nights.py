@@ -59,4 +59,5 @@ def test_an_empty_night_of_a_back_fill_hides_no_other(empty: date, tmp_path: Pat
         assert str(night) in ended.out
         assert len(ranking_of(tmp_path / "archive", night)["ranking"]) == 12
     assert not object_of(tmp_path / "archive", "events", empty, "_commit-1.json").exists()
+    assert ended.out.count("this run: ") == 1
     assert ("report: " in ended.out) == (empty == SECOND), "the last night asked for is shown in full"

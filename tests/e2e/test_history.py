@@ -114,11 +114,13 @@ def test_half_a_history_that_another_catalogue_counted_is_left_out_and_told(
         stage("features", archive, back(2))
     source = written(tmp_path / "source", {LAST: of_cart(0)})
     stage("export", archive, LAST, more=("--source", str(source)))
-    stage("features", archive, LAST)
+    said = stage("features", archive, LAST).out
     assert table(archive, "principal_days", LAST)[1]["history_nights"] == 1
-    stage("score", archive, LAST, more=("--trees", "5"))
+    assert stage("features", archive, LAST).out == said, "counted anew or found, it is told"
+    ranked = stage("score", archive, LAST, more=("--trees", "5")).out
     (told,) = table(archive, "ranking", LAST)[1]["notices"]
+    assert all(f"{LAST}  {told}\n" in out for out in (said, ranked))
     assert told.startswith(f"{back(2)} is not in the history: its features were counted by another catalogue; run ")
     stage("features", archive, back(2))
-    stage("features", archive, LAST)
+    assert "not in the history" not in stage("features", archive, LAST).out
     assert table(archive, "principal_days", LAST)[1]["history_nights"] == 2
