@@ -24,6 +24,7 @@ from pipelines.report.sentences import (
     moved,
     notices,
     otherwise,
+    own_range,
     reason_sentence,
 )
 from pipelines.report.shown import Grant, PastRank, Request, Shown, Used
@@ -71,6 +72,8 @@ def _reasons(row: RankedPrincipal) -> Iterator[str]:
         yield f"{nth}. {reason_sentence(reason)}{share}"
     if not row.reasons:
         yield f"{NO_REASON}."
+    if row.history_nights == 1 and any(own_range(reason) is not None for reason in row.reasons):
+        yield "What is usual for it rests on one night alone."
     without = otherwise(row)
     if without is not None:
         yield without

@@ -83,6 +83,14 @@ def test_the_ranks_begin_with_the_first_night_that_was_ranked():
     assert line_with(said, str(NIGHT), "12", "no request")
 
 
+@pytest.mark.parametrize(
+    ("nights", "low", "told"), [(1, 0.0, True), (2, 0.0, False), (1, None, False)], ids=["one", "two", "none is usual"]
+)
+def test_a_usual_count_that_rests_on_one_night_says_so(nights, low, told):
+    row = ranked(history_nights=nights, reasons=(reason(usual_low=low, usual_high=low),))
+    assert ("rests on one night alone" in drawn(shown_text(shown(night=night(row))))) == told
+
+
 def test_of_many_things_the_first_are_shown_and_the_rest_counted():
     many = tuple(used(resource=f"r{n:02}") for n in range(45))
     said = drawn(shown_text(shown(used=many)))
