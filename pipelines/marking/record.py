@@ -44,6 +44,8 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
         "Role, profile or access key id of the writer's environment; null where it has none.",
     ),
 }
+_UNKNOWN = ("os_user", "aws_identity")
+"""The columns that can be null."""
 SCHEMA = pa.schema([pa.field(name, type_, metadata={"meaning": said}) for name, (type_, said) in _COLUMNS.items()])
 
 
@@ -126,13 +128,12 @@ def read(body: bytes, stands: str, where: str) -> Mark:
     """
     try:
         rows, meta = decode(body, where)
-        (row,) = rows.to_pylist()
-        mark = _of(row, meta, _id(body))
+        mark = _of(rows, meta, _id(body))
         if mark.state not in STATES:
             raise ValueError(f"it says {mark.state!r}")
         if key(mark) != stands:
             raise ValueError("it was written under another name")
-    except (DataError, ValueError, KeyError, TypeError) as error:
+    except (DataError, ValueError, KeyError, TypeError, OverflowError) as error:
         said = str(error).removeprefix(f"{where}: ").partition("; ")[0]
         raise DataError(
             f"{where}: no mark as it was written ({' '.join(said.split())[:200]}); "
@@ -141,8 +142,17 @@ def read(body: bytes, stands: str, where: str) -> Mark:
     return mark
 
 
-def _of(row: dict[str, Any], meta: dict[str, Any], id_: str) -> Mark:
+def _of(rows: pa.Table, meta: dict[str, Any], id_: str) -> Mark:
+    for field in SCHEMA:
+        if (found := rows.schema.field(field.name).type) != field.type:
+            raise ValueError(f"its {field.name} is {found}")
+    (row,) = rows.to_pylist()
     told = {name: row[name] for name in SCHEMA.names}
+    for name in SCHEMA.names:
+        if told[name] is None and name not in _UNKNOWN:
+            raise ValueError(f"its {name} is null")
+    if any(one is None or None in one.values() for one in told["features"]):
+        raise ValueError("one of its features is null")
     told["features"] = tuple(Range(**one) for one in told["features"])
     told["made_at"] = told["made_at"].astimezone(UTC)
     return Mark(cluster=meta["cluster"], night=date.fromisoformat(meta["night"]), id=id_, **told)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 from mark_builders import NIGHT, mark
 
 from pipelines.archive import Archive
 from pipelines.errors import DataError
-from pipelines.marking.record import CONFIRMED, EXPECTED, NONE, key, read, written
+from pipelines.marking.record import CONFIRMED, EXPECTED, NONE, SCHEMA, Range, key, read, table, written
+from pipelines.parquet import encode
 
 NEXT = NIGHT + timedelta(days=1)
 
@@ -70,3 +72,27 @@ def test_a_state_that_this_version_does_not_know_is_refused():
     made, body = written(mark("abandoned"))
     with pytest.raises(DataError, match="it says 'abandoned'"):
         read(body, key(made), "here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        *(({name: None}, f"its {name} is null") for name in ("principal", "state", "because", "until", "made_at")),
+        ({"run_id": None}, "its run_id is null"),
+        ({"features": None}, "its features is null"),
+        ({"features": (Range("secret_reads", None, named=True),)}, "one of its features is null"),
+    ],
+)
+def test_a_mark_that_lacks_what_every_mark_has_is_refused(changes, said):
+    body = encode(table([mark(**changes)]), {"cluster": "prod-usw2", "night": NIGHT.isoformat()})
+    with pytest.raises(DataError, match=rf"here: no mark as it was written \({said}\); .*mark again"):
+        read(body, "", "here")
+
+
+@pytest.mark.parametrize("name", SCHEMA.names)
+def test_a_mark_with_a_column_of_another_type_is_refused(name):
+    rows = table([mark()])
+    at = rows.schema.get_field_index(name)
+    body = encode(rows.set_column(at, name, pa.array([5.5])), {"cluster": "prod-usw2", "night": NIGHT.isoformat()})
+    with pytest.raises(DataError, match=f"its {name} is double"):
+        read(body, "", "here")
