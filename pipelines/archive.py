@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from pipelines import commits
 from pipelines.commits import Commit, Counts, Input, Part
+from pipelines.config import CLUSTER_PATTERN
 from pipelines.decoded import Decoded, Derived
 from pipelines.errors import DataError, RetryError
 from pipelines.keys import night_named
@@ -35,6 +36,7 @@ PRINCIPAL_DAYS = "principal_days"
 RANKING = "ranking"
 
 _ROUNDS = 5
+_PLACE = re.compile(rf"{EVENTS}/cluster=([^/]+)/date=([^/]+)/[^/]+")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Archive:
 
     def clusters(self) -> list[str]:
         """The clusters of which the store lists an event, this archive's own or others', sorted."""
-        return sorted({key.split("/")[1].removeprefix("cluster=") for key in self.store.list(f"{EVENTS}/cluster=")})
+        # in its folders alone: what somebody left among them is nobody's
+        found = (_PLACE.fullmatch(key) for key in self.store.list(f"{EVENTS}/cluster="))
+        named = {place[1] for place in found if place and night_named(place[2]) is not None}
+        return sorted(name for name in named if re.fullmatch(CLUSTER_PATTERN, name))
 
     def append(
         self, table: str, night: date, added: Callable[[Commit | None], Addition | None]

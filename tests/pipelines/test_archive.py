@@ -16,7 +16,7 @@ import pytest
 from pipelines.archive import Addition, Archive
 from pipelines.commits import Commit, Counts, Input, folder, part_file
 from pipelines.errors import DataError, RetryError
-from pipelines.store import ObjectStore
+from pipelines.store import LocalStore, ObjectStore
 
 NIGHT = date(2026, 9, 15)
 SCHEMA = pa.schema([("name", pa.string())])
@@ -112,6 +112,26 @@ def test_a_folder_that_is_no_date_is_no_night(archive: Archive, odd: str) -> Non
     archive.append("events", NIGHT, adding(archive, "one"))
     archive.store.put(f"events/cluster=prod/date={odd}/x", b"")
     assert archive.nights("events") == [NIGHT]
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "cluster=/date=2026-09-15/x",
+        "cluster=foo.bar/date=2026-09-15/x",
+        "cluster=zz",
+        "cluster=zz/x",
+        "cluster=zz/date=old/x",
+        "cluster=zz/date=2026-09-15",
+    ],
+)
+def test_what_is_no_clusters_folder_among_the_events_names_no_cluster(tmp_path: Path, stray: str) -> None:
+    archive = Archive(LocalStore(tmp_path), "prod")
+    append(archive, "a")
+    path = tmp_path / "events" / stray
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    assert archive.clusters() == ["prod"]
 
 
 def test_copies_of_parts_are_gone_afterwards(archive: Archive) -> None:
