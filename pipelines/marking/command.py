@@ -17,7 +17,7 @@ from pipelines.errors import ConfigError
 from pipelines.jobs import Job, each
 from pipelines.marking import asked
 from pipelines.marking.author import aws_identity, os_user
-from pipelines.marking.holding import confirmed, holding, standing_of, taken_back
+from pipelines.marking.holding import confirmed, holding, moment, standing_of, taken_back
 from pipelines.marking.record import NONE, STATES, Mark, flags
 from pipelines.marking.telling import NAME, changes, contradiction, ranges
 from pipelines.options import options
@@ -137,7 +137,7 @@ def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
         because=words,
         features=asked.ranges(state, given["named"], rows["reasons"][0].as_py(), counts),
         until=asked.until(state, last, night),
-        made_at=datetime.now(UTC),
+        made_at=moment(datetime.now(UTC), (one for one in archive.marks() if one.principal == principal)),
         run_id=job.run.run_id,
         os_user=os_user(),
         aws_identity=aws_identity(os.environ),

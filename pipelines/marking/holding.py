@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from pipelines.marking.record import CONFIRMED, EXPECTED, INVESTIGATING, NONE, Mark, in_order
 
@@ -119,6 +119,11 @@ def taken_back(marks: Iterable[Mark], none: Mark) -> list[Mark]:
     """In order those of the marks that stood on its night until this one, which is among them and says `none`."""
     theirs = in_order([mark for mark in marks if mark.principal == none.principal and mark.night <= none.night])
     return [mark for mark in _standing(theirs[: theirs.index(none)]) if _denies(none, mark)]
+
+
+def moment(now: datetime, marks: Iterable[Mark]) -> datetime:
+    """When a mark is made that follows these: now, or just after the latest where another machine's clock ran ahead."""
+    return max([now, *(mark.made_at + timedelta(microseconds=1) for mark in marks)])
 
 
 def _contrary(standing: Sequence[Mark]) -> tuple[Mark, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from mark_builders import EVE, NIGHT, mark, named
+from mark_builders import EVE, MADE, NIGHT, mark, named
 
-from pipelines.marking.holding import confirmed, holding, taken_back
+from pipelines.marking.holding import confirmed, holding, moment, taken_back
 from pipelines.marking.record import CONFIRMED, EXPECTED, INVESTIGATING, NONE, STATES, written
 
 NEXT = NIGHT + timedelta(days=1)
@@ -142,3 +143,12 @@ def test_the_baseline_and_the_nights_own_report_agree_on_what_was_taken_back():
     for gone in (mark(NONE, 1), mark(NONE, 1, night=NEXT)):
         badge = held(mark(CONFIRMED), gone)
         assert bool(confirmed_of(mark(CONFIRMED), gone)) == (badge is not None)
+
+
+def test_what_a_clock_that_ran_ahead_marked_is_taken_back():
+    ahead = mark(minute=60 * 24 * 365)
+    assert moment(MADE, []) == MADE
+    assert moment(MADE, [mark(minute=-1)]) == MADE
+    none = replace(mark(NONE), made_at=moment(MADE, [mark(), ahead]))
+    assert held(ahead, none) is None
+    assert taken_back([ahead, none], none) == [ahead]
