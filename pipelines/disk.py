@@ -134,11 +134,16 @@ def _sync(folder: Path) -> None:
 
 
 def files_under(folder: Path) -> Iterator[Path]:
-    """Every file below the folder, none when there is no folder."""
+    """Every file below the folder, none when there is no folder.
+
+    Raises:
+        AwsError: a folder cannot be read.
+    """
 
     def refuse(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
-            raise error
+            with disk(Path(error.filename or folder)):
+                raise error
 
     for parent, _, names in os.walk(folder, onerror=refuse):
         for name in names:

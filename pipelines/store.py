@@ -112,8 +112,7 @@ class LocalStore:
 
     def list(self, prefix: str) -> list[str]:
         folder = self._root / check_prefix(prefix).rpartition("/")[0]
-        with disk(folder):
-            keys = [path.relative_to(self._root).as_posix() for path in files_under(folder)]
+        keys = [path.relative_to(self._root).as_posix() for path in files_under(folder)]
         return sorted(key for key in keys if key.startswith(prefix) and is_key(key))
 
     def upload(self, key: str, path: Path) -> bool:

@@ -179,6 +179,24 @@ def test_a_root_that_is_a_file_is_an_error_of_the_store(tmp_path: Path, call: Ca
         call(LocalStore(root), tmp_path)
 
 
+def test_of_folders_that_are_listed_the_one_that_refuses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, shut, scan = LocalStore(tmp_path), tmp_path / "events" / "shut", os.scandir
+    for key in ("events/open/a", "events/shut/b"):
+        store.put(key, b"x")
+
+    def scandir(folder: str) -> Any:
+        if Path(folder) == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(AwsError, match=f"^{shut}: permission denied; give this user the right"):
+        store.list("events/")
+    assert store.list("events/open/") == ["events/open/a"]
+
+
 @pytest.mark.parametrize("write", ["put_new", "put", "upload"])
 def test_a_full_disk_is_an_error_of_the_store_and_leaves_nothing(
     tmp_path: Path, write: str, monkeypatch: pytest.MonkeyPatch
