@@ -68,7 +68,10 @@ def changes(marks: Sequence[Mark], made: Mark, nights: Sequence[date]) -> Change
         was, now = (holding(some, night).get(made.principal) for some in (before, theirs))
         if was != now:
             found.setdefault((_shown(now), _shown(was)), []).append(night)
-    told = (f"{_span(when)} shows it {now}, until now {was}" for (now, was), when in found.items())
+    told = (
+        f"{_span(when)} shows it {now}, {'as until now but by other marks' if was == now else f'until now {was}'}"
+        for (now, was), when in found.items()
+    )
     return Changes(tuple(sorted(night for when in found.values() for night in when)), "; ".join(told))
 
 

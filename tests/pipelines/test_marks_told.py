@@ -58,6 +58,11 @@ def test_what_stands_on_its_own_night_is_found_though_a_later_night_took_it_back
         ([mark(), mark(NONE, 1, night=NEXT)], [NEXT], "that of 2026-11-23 shows it without a mark"),
         ([mark(until=NIGHT), mark(NONE, 1, night=NEXT)], [NEXT], "without a mark, until now with a mark that ended"),
         ([mark(night=LATER)], [], ""),
+        (
+            [mark(INVESTIGATING), mark(INVESTIGATING, 1, because="ticket 4712")],
+            [NIGHT, NEXT],
+            "shows it as investigated, as until now but by other marks",
+        ),
         ([mark(), mark(principal="bob", minute=1)], [NIGHT, NEXT], "shows it apart as expected"),
     ],
 )
