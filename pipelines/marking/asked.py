@@ -17,7 +17,8 @@ DAYS = 90
 LONGEST = 1_000
 """Characters of a reason."""
 
-_FEATURE = re.compile(r"([^=]*)(?:=([0-9]{1,18}))?")
+_DIGITS = 18
+"""Of the largest count that can be marked, for it is kept in 64 bits."""
 
 
 def because(text: str) -> str:
@@ -69,14 +70,18 @@ def ranges(
 
 
 def _named(text: str, counts: Mapping[str, Any]) -> tuple[str, Range]:
-    told = _FEATURE.fullmatch(text)
-    if told is None or told[1] not in NAMES:
-        expected = nearest_told(text.partition("=")[0], NAMES) or "; 'auditforest features --list' names them"
-        raise ConfigError(f"--feature {quoted(text)}: no feature, or no whole number behind its '='{expected}")
-    name, most = told.groups()
+    name, given, most = text.partition("=")
+    if name not in NAMES:
+        expected = nearest_told(name, NAMES) or "; 'auditforest features --list' names them"
+        raise ConfigError(f"--feature {quoted(text)}: no feature{expected}")
+    if given and not re.fullmatch(rf"[0-9]{{1,{_DIGITS}}}", most):
+        raise ConfigError(
+            f"--feature {quoted(text)}: {quoted(most)} found behind its '='; a whole number of at most {_DIGITS} "
+            "digits expected"
+        )
     value = counts.get(name)
     if value is None:
         raise ConfigError(f"--feature {name}: the log of this night cannot show it; expected one that it can")
-    if most is not None and int(most) < value:
+    if given and int(most) < value:
         raise ConfigError(f"--feature {text}: {value:,} were counted this night; expected as many or more")
-    return name, Range(name, value if most is None else int(most), named=True)
+    return name, Range(name, int(most) if given else value, named=True)

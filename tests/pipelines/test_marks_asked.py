@@ -9,7 +9,7 @@ from mark_builders import NIGHT
 
 from pipelines.errors import ConfigError
 from pipelines.marking import asked
-from pipelines.marking.author import aws_identity
+from pipelines.marking.author import aws_identity, os_user
 from pipelines.marking.record import EXPECTED, NONE, Range
 
 
@@ -48,16 +48,19 @@ def test_the_reasons_of_the_night_are_marked_and_what_is_named():
         Range("secret_reads", 60, named=True),
         Range("deletes", 3, named=False),
     )
+    assert asked.ranges(EXPECTED, [f"requests={'9' * 18}"], [], counts)[0].most == 10**18 - 1
     assert asked.ranges(NONE, ["requests"], REASONS, counts) == (Range("requests", 90, named=True),)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("secret_read", "no feature, .* nearest known: secret_reads"),
-        ("?", "no feature, .*features --list"),
+        ("secret_read", "no feature; nearest known: secret_reads"),
+        ("?", "no feature; .*features --list"),
         ("", "no feature"),
-        ("requests=many", "nearest known: requests"),
+        ("requests=many", "'many' found behind its '='; a whole number of at most 18 digits"),
+        ("requests=", "'' found behind its '='"),
+        (f"requests=1{'0' * 18}", "a whole number of at most 18 digits expected"),
         ("requests=89", "90 were counted this night; expected as many or more"),
         ("deletes", "the log of this night cannot show it"),
         ("\x1b[2J", "no feature"),
@@ -83,3 +86,9 @@ def test_the_writer_is_known_as_boto3_finds_the_identity_and_never_by_a_secret()
     assert aws_identity({"AWS_ROLE_ARN": "arn", "AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}) == "role arn"
     assert aws_identity({"AWS_ROLE_ARN": "arn", "AWS_PROFILE": "audit"}) == "profile audit"
     assert aws_identity({"AWS_ROLE_ARN": "arn", "AWS_SECRET_ACCESS_KEY": "s"}) is None
+
+
+def test_a_writer_whose_name_is_no_text_is_told_by_its_bytes(monkeypatch):
+    monkeypatch.setenv("LOGNAME", "j\udcffrg\u00e9")
+    assert os_user() == "j\\xffrg\u00e9"
+    assert aws_identity({"AWS_PROFILE": "\udcfe"}) == "profile \\xfe"
