@@ -265,7 +265,7 @@ def test_what_another_took_back_meanwhile_is_said_to_be_nothing(archive: Path, m
         (("shop:carp",), f"; the nearest is {ATTACKER}; expected a name"),
         (("nobody",), "'nobody': no principal that was ranked on 2026-09-15 has this in its name or its user names"),
         (("serviceaccount",), "'serviceaccount': 5 principals of 2026-09-15 have this in their names, one expected"),
-        ((ATTACKER, "--feature", "secret_read"), "--feature 'secret_read': no feature, "),
+        ((ATTACKER, "--feature", "secret_read"), "--feature 'secret_read': no feature; "),
         ((ATTACKER, "--until", "2026-09-01"), "--until 2026-09-01 is before the marked night"),
         ((ATTACKER, "--as", "none", "--until", "2026-09-20"), "--until 2026-09-20: a mark as none has no end"),
         ((ATTACKER, "--until", "soon"), "--until 'soon': expected a date as YYYY-MM-DD"),
