@@ -21,9 +21,9 @@ ETL, SEARCH = "system:serviceaccount:batch:etl-runner", "system:serviceaccount:s
 
 PROMISED = {
     "01_a_morning": (
-        rf"1 +{ETL} +workload +35\d\.",
+        rf"1 +{ETL} +workload +28\d\.",
         rf"rank 1: {ETL}",
-        r"new_secrets +267 +None",
+        r"new_secrets_for_type +239 +None",
         r"20:20:00 +get +secrets .* 200 .* 88e5a274-0b85-41f8-8040-0cbe92ee95d4",
         rf"{ETL}: 275 secrets read in 12\d s, by batch-etl-runner",
     ),
@@ -36,7 +36,7 @@ PROMISED = {
         r"new_denied_actions ",
     ),
     "03_tune_the_forest": (
-        r"582 rows of history, 96 tonight, 7\d features in 11 groups",
+        r"582 rows of history, 96 tonight, 7\d features in 12 groups",
         rf"{ETL} +1 +1 +1 +1 ",
         r"as it is +1\.000 +10",
         r"300 trees, innocents above the actor: \{'mass-secret-read': \[\d+, \d+\], 'impersonation': \[\d+, \d+\]\}",
