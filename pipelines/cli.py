@@ -16,7 +16,7 @@ from pipelines.archive_command import archive_group
 from pipelines.backtest.command import run_evaluate
 from pipelines.decoded import Derived
 from pipelines.endings import NAME, endable, explained, mend_streams
-from pipelines.errors import ENDINGS, ConfigError, EmptyNightError
+from pipelines.errors import ENDINGS, EmptyNightError
 from pipelines.jobs import Job, each, say
 from pipelines.marking.command import mark
 from pipelines.marking.list_command import marks
@@ -39,7 +39,7 @@ from pipelines.report.text import shown_name
 from pipelines.show.command import compare_command, show_command
 from pipelines.stages.features import typed
 from pipelines.stages.report import Published
-from pipelines.which import clusters_of
+from pipelines.which import clusters_of, one_document
 
 _EXITS = "\n".join(f"  {code:<3}  {meaning}" for code, meaning in ENDINGS.items())
 
@@ -216,8 +216,8 @@ def evaluate(**given: Any) -> None:
     \b
     Example: auditforest evaluate --cluster prod-usw2 --archive build/demo --date 2026-09-15 --nights 1 --per-kind 2
     """
-    if given["format"] == "json" and len(clusters_of(given)) > 1:
-        raise ConfigError("--format json without --cluster: one document is of one cluster; pass --cluster")
+    if given["format"] == "json":
+        one_document(clusters_of(given))
     each("evaluate", given | {"from": None, "to": None}, lambda job: _evaluate(job, given))
 
 

@@ -59,6 +59,16 @@ def cluster_of(given: Mapping[str, Any]) -> str:
     return found[0]
 
 
+def one_document(clusters: Sequence[str]) -> None:
+    """Nothing; what `--format json` prints is one document, of one cluster.
+
+    Raises:
+        ConfigError: it is asked for of several.
+    """
+    if len(clusters) > 1:
+        raise ConfigError("--format json without --cluster: one document is of one cluster; pass --cluster")
+
+
 def only(store: ObjectStore, held: Sequence[str]) -> str:
     """The one cluster that the archive holds.
 

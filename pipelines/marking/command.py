@@ -57,7 +57,8 @@ def _mark(job: Job, given: Mapping[str, Any]) -> None:
     archive = job.archive
     night = last_ranked(archive) if given["date"] is None else job.run.nights[0]
     job.run.nights = (night,)
-    asked_for, before = _asked(job, night, given), archive.marks()
+    before = archive.marks()
+    asked_for = _asked(job, night, given, before)
     if asked_for.state == NONE and not taken_back([*before, asked_for], asked_for):
         raise ConfigError(_nothing_stands(archive, before, asked_for))
     added = archive.add_mark(asked_for)
@@ -114,7 +115,7 @@ def _baseline(archive: Archive, marks: Sequence[Mark], added: Mark) -> Iterator[
     yield said
 
 
-def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
+def _asked(job: Job, night: date, given: Mapping[str, Any], before: Sequence[Mark]) -> Mark:
     """The mark that the command line describes.
 
     Raises:
@@ -137,7 +138,7 @@ def _asked(job: Job, night: date, given: Mapping[str, Any]) -> Mark:
         because=words,
         features=asked.ranges(state, given["named"], rows["reasons"][0].as_py(), counts),
         until=asked.until(state, last, night),
-        made_at=moment(datetime.now(UTC), (one for one in archive.marks() if one.principal == principal)),
+        made_at=moment(datetime.now(UTC), (one for one in before if one.principal == principal)),
         run_id=job.run.run_id,
         os_user=os_user(),
         aws_identity=aws_identity(os.environ),

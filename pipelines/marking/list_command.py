@@ -15,7 +15,6 @@ from rich.table import Table
 from pipelines.archive import EVENTS, RANKING, Archive
 from pipelines.arguments import day
 from pipelines.config_load import load
-from pipelines.errors import ConfigError
 from pipelines.jobs import say
 from pipelines.marking.holding import holding, statuses
 from pipelines.marking.record import CONFIRMED, Mark
@@ -27,7 +26,7 @@ from pipelines.report.sentences import NOTHING
 from pipelines.report.text import clip, shown_name
 from pipelines.show.gather import last_ranked
 from pipelines.store import refuse_place
-from pipelines.which import archive_of, clusters_of, opened
+from pipelines.which import archive_of, clusters_of, one_document, opened
 
 _TEXT = 200
 _HEADS = ("Mark", "Principal", "Says", "Nights", "Features", "Because", "By")
@@ -49,8 +48,8 @@ def marks(**given: Any) -> None:
     config = load(given["config"], {})
     asked_for = None if given["date_"] is None else day("--date", given["date_"])
     clusters = clusters_of(given)
-    if given["format"] == "json" and len(clusters) > 1:
-        raise ConfigError("--format json without --cluster: one document is of one cluster; pass --cluster")
+    if given["format"] == "json":
+        one_document(clusters)
     for cluster in clusters:
         where = archive_of(cluster, given["archive"], config)
         store = opened(where, config)
