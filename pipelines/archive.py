@@ -20,7 +20,7 @@ import pyarrow as pa
 from pipelines import commits
 from pipelines.commits import Commit, Counts, Input, Part
 from pipelines.config import CLUSTER_PATTERN
-from pipelines.decoded import Decoded, Derived
+from pipelines.decoded import Decoded, Derived, Sealed
 from pipelines.errors import DataError, RetryError
 from pipelines.keys import night_named
 from pipelines.marking import record
@@ -189,6 +189,26 @@ class Archive:
         where = f"{commits.folder(table, self.cluster, night)}/{table}.parquet"
         body = self.store.get(where)
         return None if body is None else _decoded.table(body, f"{self.store.url}/{where}", columns)
+
+    def sealed(self, table: str, night: date) -> Sealed | None:
+        """What a derived table was made from, its rows not read, or None where the night has none.
+
+        Raises:
+            DataError: the object is damaged.
+        """
+        where = f"{commits.folder(table, self.cluster, night)}/{table}.parquet"
+        body = self.store.get(where)
+        return None if body is None else _decoded.sealed(body, f"{self.store.url}/{where}")
+
+    def opened(self, *kinds: Sequence[Sealed], without: frozenset[str]) -> list[list[Derived]]:
+        """Derived tables of several nights, kind by kind in the order given; in far less time than one by one.
+
+        Args:
+            without: columns that need not be read.
+        Raises:
+            DataError: one is damaged.
+        """
+        return _decoded.tables(*kinds, without=without)
 
     def add_mark(self, mark: Mark) -> Mark:
         """Write a mark, once and for all; it comes back with its id.

@@ -7,13 +7,22 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from pipelines.parquet import decode
+from pipelines import opened_together
+from pipelines.parquet import decode, metadata
 
 _BYTES = 64_000_000
+_SMALL = 1_000_000
+"""Bytes of a table that is opened with others; to open a larger one takes little beside the time to read it."""
+_FEW = 4
+"""Tables that are opened one by one, sooner than the engine starts."""
+
+_Key = tuple[str, tuple[str, ...] | frozenset[str] | None]
+"""Hash of the bytes, and the columns that were read, or those that were not."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,16 @@ class Derived:
     """A derived table of one night, and what it was made from."""
 
     table: pa.Table
+    meta: dict[str, Any]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """The bytes of a derived table, whole, and what it was made from; its rows are not read yet."""
+
+    body: bytes
+    where: str
     meta: dict[str, Any]
     sha256: str
 
@@ -36,7 +55,7 @@ class Decoded:
 
     def __init__(self, most: int = _BYTES, read: Read = decode) -> None:
         self._most, self._read = most, read
-        self._kept: OrderedDict[tuple[str, Sequence[str] | None], tuple[Derived, int]] = OrderedDict()
+        self._kept: OrderedDict[_Key, tuple[Derived, int]] = OrderedDict()
         self._bytes = 0
 
     def table(self, body: bytes, where: str, columns: tuple[str, ...] | None = None) -> Derived:
@@ -49,17 +68,82 @@ class Decoded:
             DataError: the object is damaged, or lacks one of the columns.
         """
         digest = sha256(body).hexdigest()
-        key = digest, columns
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key][0]
-        found = Derived(*self._read(body, where, columns), digest)
+        found = self._found((digest, columns))
+        if found is None:
+            found = Derived(*self._read(body, where, columns), digest)
+            self._keep((digest, columns), found, len(body))
+        return found
+
+    def sealed(self, body: bytes, where: str) -> Sealed:
+        """What an object's bytes were made from; `tables` reads the rows.
+
+        Raises:
+            DataError: the object is damaged.
+        """
+        return Sealed(body, where, metadata(body, where), sha256(body).hexdigest())
+
+    def tables(self, *kinds: Sequence[Sealed], without: frozenset[str] = frozenset()) -> list[list[Derived]]:
+        """The tables of each kind, in order; those of a kind have the same columns.
+
+        Args:
+            without: columns that need not be read.
+        Raises:
+            DataError: one is no table.
+        """
+        small = [[one for one in kind if len(one.body) < _SMALL] for kind in kinds]
+        new = [[one for one in kind if self._found((one.sha256, without)) is None] for kind in small]
+        read = self._together(new, without) if max(map(len, new)) >= _FEW else {}
+        return [[read.get(one.sha256) or self._less(one, without) for one in kind] for kind in kinds]
+
+    def _together(self, kinds: Sequence[Sequence[Sealed]], without: frozenset[str]) -> dict[str, Derived]:
+        """By hash, what the engine reads; nothing where it cannot, so that each is read alone and named if damaged."""
+        try:
+            found = opened_together.tables([[one.body for one in kind] for kind in kinds], without)
+        except ValueError:
+            return {}
+        every = list(zip(chain(*kinds), chain(*found), strict=True))
+        # of more than are kept, the first would be gone before they are asked for again
+        if sum(kind.whole.nbytes for kind in found) <= self._most:
+            for one, table in every:
+                self._keep((one.sha256, without), Derived(_copied(table), one.meta, one.sha256), len(one.body))
+        return {one.sha256: Derived(table, one.meta, one.sha256) for one, table in every}
+
+    def _less(self, one: Sealed, without: frozenset[str]) -> Derived:
+        found = self._found((one.sha256, without))
+        if found is None:
+            table, _ = self._read(one.body, one.where, None)
+            found = Derived(table.drop_columns([*without & {*table.column_names}]), one.meta, one.sha256)
+            self._keep((one.sha256, without), found, len(one.body))
+        return found
+
+    def _found(self, key: _Key) -> Derived | None:
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key][0]
+
+    def _keep(self, key: _Key, found: Derived, more: int) -> None:
         # the metadata, too, is larger than its bytes
-        size = found.table.nbytes + len(body)
+        size = found.table.nbytes + more
         if size <= self._most:
             self._kept[key] = found, size
             self._bytes += size
         while self._bytes > self._most:
             _, (_, gone) = self._kept.popitem(last=False)
             self._bytes -= gone
-        return found
+
+
+def _copied(table: pa.Table) -> pa.Table:
+    """The same rows: a slice of many tables holds the memory of all."""
+    with pa.MockOutputStream() as measure:
+        _write(table, measure)
+        # one that grows would keep what it grew beyond the end
+        buffer = pa.allocate_buffer(measure.size())
+    with pa.FixedSizeBufferWriter(buffer) as sink:
+        _write(table, sink)
+    return pa.ipc.open_stream(buffer).read_all()
+
+
+def _write(table: pa.Table, sink: pa.NativeFile) -> None:
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +26,9 @@ DIFFERS = "differs"
 """Key in the metadata of a field of which nearly every row has another value."""
 
 _META = b"auditforest"
+# a text of so many bytes, then another text: Thrift's compact protocol. JSON holds no control character, so it is
+# not in `meta` itself
+_META_AT = b"\x18" + bytes([len(_META)]) + _META + b"\x18"
 _SEAL = b"auditforest-sha256="
 _UNSEALED = b"0" * 64
 
@@ -132,19 +136,54 @@ def decode(body: bytes, where: str, columns: Sequence[str] | None = None) -> tup
     Raises:
         DataError: the bytes are not a whole Parquet file of ours, or lack a column, as of other versions.
     """
-    try:
-        if _sealed(body) != body:
-            raise ValueError("its checksum is another")
+    with _whole(where):
+        _verify(body)
         if columns is not None:
             _refuse_lacking(body, where, columns)
         table = pq.read_table(BytesIO(body), columns=None if columns is None else list(columns))
-        meta = json.loads((table.schema.metadata or {})[_META])
+        return table, json.loads((table.schema.metadata or {})[_META])
+
+
+def metadata(body: bytes, where: str) -> dict[str, Any]:
+    """A table's metadata alone, in a hundredth of the time; the checksum of the whole verified.
+
+    Raises:
+        DataError: as decode.
+    """
+    with _whole(where):
+        _verify(body)
+        found: dict[str, Any] = json.loads(_text(body))
+        return found
+
+
+def _text(body: bytes) -> bytes:
+    """The text under our key, which stands near the end of the footer: its length in bits of seven, then its bytes.
+
+    To parse the footer would mean to parse what it says of some hundred columns."""
+    at = body.rindex(_META_AT) + len(_META_AT)
+    size = shift = 0
+    more = True
+    while more:
+        size |= (body[at] & 0x7F) << shift
+        more = body[at] >= 0x80
+        at, shift = at + 1, shift + 7
+    return body[at : at + size]
+
+
+@contextmanager
+def _whole(where: str) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError) as error:
         raise DataError(
             f"{where}: not a whole table of this archive ({' '.join(str(error).split())[:200]}); "
             "delete the object and run the night again"
         ) from error
-    return table, meta
+
+
+def _verify(body: bytes) -> None:
+    if _sealed(body) != body:
+        raise ValueError("its checksum is another")
 
 
 def _refuse_lacking(body: bytes, where: str, columns: Sequence[str]) -> None:

@@ -154,7 +154,7 @@ def features(
             counted = count(engine, unknown)
     earlier = past.days
     judged = surprises(counts_of(counted.days), NO_PAST if earlier is None else counts_of(earlier))
-    seen = _first_seen(past.seen)
+    seen = _first_seen(past)
     first = [seen.get(principal, night) for principal in counted.days["principal"].to_pylist()]
     days = with_surprises(counted.days, judged).append_column("first_seen", pa.array(first, pa.date32()))
     meta: dict[str, Any] = {
@@ -174,9 +174,12 @@ def features(
     return Derived(days, meta | told, digest)
 
 
-def _first_seen(earlier: pa.Table | None) -> dict[str, date]:
+def _first_seen(past: History) -> dict[str, date]:
     """First night of each principal of the history; carried forward, so it may lie before the nights looked back on."""
-    if earlier is None:
+    tables = [
+        night.days.table.select(["principal", "first_seen"]).replace_schema_metadata(None) for night in past.nights
+    ]
+    if not tables:
         return {}
-    first = earlier.group_by("principal").aggregate([("first_seen", "min")])
+    first = pa.concat_tables(tables).group_by("principal").aggregate([("first_seen", "min")])
     return dict(zip(first["principal"].to_pylist(), first["first_seen_min"].to_pylist(), strict=True))

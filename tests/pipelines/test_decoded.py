@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from hashlib import sha256
 
 import pyarrow as pa
 import pytest
 
-from pipelines.decoded import Decoded
+from pipelines import opened_together
+from pipelines.decoded import Decoded, Sealed
 from pipelines.errors import DataError
 from pipelines.parquet import encode
 
 ROWS = 10_000
+SCHEMA = pa.schema(
+    [
+        ("who", pa.string()),
+        ("names", pa.list_(pa.field("l", pa.string()))),
+        ("n", pa.int64()),
+        ("own_surprise", pa.float64()),
+        ("first_seen", pa.date32()),
+        ("ts", pa.timestamp("us", "UTC")),
+    ]
+)
 
 
 class Reader:
@@ -85,3 +97,68 @@ def test_a_table_bears_the_hash_of_its_bytes_and_damage_is_never_kept() -> None:
     for _ in range(2):
         with pytest.raises(DataError, match="somewhere"):
             made.table(body[:-1], "somewhere")
+
+
+def nights(count: int, size: int = 3) -> list[Sealed]:
+    """Tables of so many nights, none of them like another; every fourth is empty."""
+    seen, at = date(2026, 9, 6), datetime(2026, 9, 6, 23, 59, 59, 999_999, tzinfo=UTC)
+    made = []
+    for night in range(count):
+        rows = [
+            (f"eve-{night}-{i}", ["a", "\x18"] if i else None, 1 << 62, 0.1 + night, seen, at if i else None)
+            for i in range(size if night % 4 < 3 else 0)
+        ]
+        columns = [pa.array([row[i] for row in rows], of.type) for i, of in enumerate(SCHEMA)]
+        table = pa.table(columns, schema=SCHEMA)
+        made.append(Decoded().sealed(encode(table, {"night": night}), f"night {night}"))
+    return made
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 29])
+def test_tables_opened_together_are_what_each_is_alone(count: int) -> None:
+    days, items = nights(count), nights(count, size=2)
+    for without in (frozenset(), frozenset({"n", "names", "no column"})):
+        for found, asked in zip(Decoded().tables(days, items, without=without), (days, items), strict=True):
+            alone = [Decoded().table(one.body, one.where) for one in asked]
+            wanted = [one.table.drop_columns([*without & {*SCHEMA.names}]).replace_schema_metadata() for one in alone]
+            assert [one.table.replace_schema_metadata() for one in found] == wanted
+            assert [one.table.schema.types for one in found] == [table.schema.types for table in wanted]
+            assert [(one.meta, one.sha256) for one in found] == [(one.meta, one.sha256) for one in alone]
+
+
+def test_tables_opened_together_are_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = nights(6)
+    made = Decoded()
+    (found,) = made.tables(days)
+    monkeypatch.setattr(opened_together, "tables", None)
+    (again,) = made.tables(days)
+    assert [one.table for one in again] == [one.table for one in found]
+
+
+def test_of_tables_opened_together_those_kept_hold_no_more_than_so_many_bytes() -> None:
+    days = nights(40, size=2000)
+    for most in (1_000_000, 100_000_000):
+        made = Decoded(most)
+        before = pa.total_allocated_bytes()
+        made.tables(days)
+        assert pa.total_allocated_bytes() - before <= most
+    made = Decoded(3_000_000)
+    before = pa.total_allocated_bytes()
+    for at in range(0, 40, 8):
+        made.tables(days[at : at + 8])
+    assert 0 < pa.total_allocated_bytes() - before <= 3_000_000
+
+
+def test_tables_of_other_columns_are_opened_one_by_one() -> None:
+    days = nights(6)
+    days[4] = Decoded().sealed(encode(pa.table({"other": [1]}), {}), "x")
+    (found,) = Decoded().tables(days)
+    assert found[4].table.column_names == ["other"]
+    assert [one.table.num_rows for one in found] == [3, 3, 3, 0, 1, 3]
+
+
+def test_a_damaged_table_is_refused_before_its_rows_are_asked_for() -> None:
+    body = bytearray(nights(1)[0].body)
+    body[100] ^= 1
+    with pytest.raises(DataError, match=r"^there: not a whole table .*checksum"):
+        Decoded().sealed(bytes(body), "there")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import DataError
-from pipelines.parquet import decode, encode, rows_of, written
+from pipelines.parquet import decode, encode, metadata, rows_of, written
 
 ROWS = 300_000
 SCHEMA = pa.schema([pa.field("name", pa.string(), metadata={"meaning": "A name."}), pa.field("number", pa.int64())])
@@ -127,3 +127,21 @@ def test_no_text_in_rows_or_metadata_is_taken_for_the_checksum(text: str) -> Non
     rows, meta = decode(encode(table, {"text": text}), "here")
     assert rows.equals(table)
     assert meta == {"text": text}
+
+
+@pytest.mark.parametrize(
+    "meta", [{}, META, {"x" * 5000: "auditforest", "\x18\x0bauditforest\x18\x05": 1}], ids=["none", "some", "odd"]
+)
+def test_metadata_are_found_without_the_table_whatever_the_rows_say(meta: dict[str, object]) -> None:
+    planted = "\x18\x0bauditforest\x18\x02{}"
+    for names in (["eve"], [planted], [planted] * 40_000):
+        assert metadata(encode(pa.table({"principal": names, planted: names}), meta), "x") == meta
+
+
+def test_metadata_of_what_is_no_whole_table_of_ours_is_refused() -> None:
+    sink = BytesIO()
+    pq.write_table(SMALL, sink)
+    body = encode(SMALL, META)
+    for damaged in (b"", sink.getvalue(), body[:-1], body + b"\x00", body.replace(b"<none>", b"<nano>")):
+        with pytest.raises(DataError, match=r"^x: not a whole table"):
+            metadata(damaged, "x")
