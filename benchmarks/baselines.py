@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from benchmarks.recording import JudgedNight
 from features.catalogue import FOREST_NAMES
-from features.matrix import SUFFIXES, counts_of, rows_of, weighted
+from features.matrix import SUFFIXES, counts_of, least_of, rows_of, weighted
 from pipelines.config import ForestConfig
 from pipelines.stages.judge import First, Scores, first, judge
 
@@ -29,24 +30,32 @@ PLAIN = (
 _FOREST = ForestConfig()
 
 
+def _own(night: JudgedNight) -> tuple[Floats, Floats]:
+    """The product's own rows: three surprises together."""
+    return _of_both(rows_of, night)
+
+
 def _least(night: JudgedNight) -> tuple[Floats, Floats]:
-    """The product's own rows: the smallest of three surprises."""
-    tonight = rows_of(night.days)
-    return tonight, tonight if night.before is None else rows_of(night.before)
+    """The smallest of three surprises."""
+    return _of_both(lambda days: weighted(least_of(days)), night)
+
+
+def _of_both(rows: Callable[[pa.Table], Floats], night: JudgedNight) -> tuple[Floats, Floats]:
+    tonight = rows(night.days)
+    return tonight, tonight if night.before is None else rows(night.before)
 
 
 def _mean(night: JudgedNight) -> tuple[Floats, Floats]:
     """The mean of three surprises."""
 
-    def rows(days: object) -> Floats:
+    def rows(days: pa.Table) -> Floats:
         parts = [
-            np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in FOREST_NAMES])  # type: ignore[index]
+            np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in FOREST_NAMES])
             for suffix in SUFFIXES.values()
         ]
         return weighted(np.mean(parts, axis=0))
 
-    tonight = rows(night.days)
-    return tonight, tonight if night.before is None else rows(night.before)
+    return _of_both(rows, night)
 
 
 def _logs(names: Sequence[str], compressed: Callable[[Floats], Floats]) -> Rows:
@@ -71,16 +80,16 @@ def _forest(rows: Rows, of: Callable[[First, Scores], Floats]) -> Callable[[Judg
 
 
 def _norm(night: JudgedNight) -> Floats:
-    tonight, _ = _least(night)
+    tonight, _ = _own(night)
     return np.asarray(np.sqrt(np.square(tonight).sum(axis=1)))
 
 
 def _sum(night: JudgedNight) -> Floats:
-    return np.asarray(_least(night)[0].sum(axis=1))
+    return np.asarray(_own(night)[0].sum(axis=1))
 
 
 def _neighbours(night: JudgedNight) -> Floats:
-    tonight, before = _least(night)
+    tonight, before = _own(night)
     near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(before))).fit(before)
     return np.asarray(near.kneighbors(tonight)[0].mean(axis=1))
 
@@ -123,7 +132,7 @@ def ecod(tonight: Floats, before: Floats) -> Floats:
 
 def scored(night: JudgedNight) -> Scores:
     """What the product makes of a night."""
-    return judge(first(*_least(night), _FOREST))
+    return judge(first(*_own(night), _FOREST))
 
 
 def product(night: JudgedNight) -> Floats:
@@ -133,12 +142,13 @@ def product(night: JudgedNight) -> Floats:
 
 BASELINES: Mapping[str, Callable[[JudgedNight], Floats]] = {
     "auditforest": product,
-    "CoDisp alone": _forest(_least, lambda _, found: found.codisp),
+    "CoDisp alone": _forest(_own, lambda _, found: found.codisp),
     "Euclidean norm": _norm,
     f"mean distance to {NEIGHBOURS} neighbours": _neighbours,
     "plain sum": _sum,
-    "IsolationForest": _isolation(_least),
-    "ECOD": lambda night: ecod(*_least(night)),
+    "IsolationForest": _isolation(_own),
+    "ECOD": lambda night: ecod(*_own(night)),
+    "smallest of three surprises, CoDisp x norm": _forest(_least, lambda _, found: found.score),
     "mean of three surprises, CoDisp x norm": _forest(_mean, lambda _, found: found.score),
     "mean of three surprises, AWS score": _forest(_mean, lambda one, _: one.aws),
     "mean of three surprises, LOF": _factor,

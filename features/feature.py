@@ -14,7 +14,7 @@ YARDSTICKS = ("principal", "type", "cluster")
 REPEATS = 5
 """How often one request that is made over and over counts as a failure or a question: a loop is no search."""
 
-FIRST_NIGHT = 3
+FIRST_NIGHT = 1
 """How many new items of a kind count for a principal on its first night: all is new then, and more says no more."""
 
 

@@ -2,7 +2,7 @@
 
 An item that several principals start on the same night is one change seen many times: it is shared out.
 Shares are whole billionths, rounded up, so that their sums floor to the same whole number on any engine.
-A newcomer has no past and others have: all is new to it, and of each kind FIRST_NIGHT items count at most."""
+A newcomer has no past and others have: all is new to it, and of each kind no more than FIRST_NIGHT items count."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from features.catalogue import FOREST, FOREST_NAMES, weight
 from features.counts import Counts, Floats
-from features.history import Surprises
+from features.history import Surprises, together
 
 _WEIGHTS = np.array([weight(f) for f in FOREST])
 SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluster_surprise"}
@@ -20,9 +20,9 @@ JUDGED_BY = "judged_by"
 """Column that a reader of several nights adds: how many nights of history each row was judged by."""
 
 
-def weighted(least: Floats) -> Floats:
+def weighted(surprise: Floats) -> Floats:
     """Rows for the forest: surprise in decades, compressed and weighted by group."""
-    compressed: Floats = np.log1p(least) * _WEIGHTS
+    compressed: Floats = np.log1p(surprise) * _WEIGHTS
     return compressed
 
 
@@ -59,16 +59,21 @@ def with_surprises(days: pa.Table, found: Surprises) -> pa.Table:
 
 def rows_of(days: pa.Table) -> Floats:
     """Rows for the forest out of principal_days, by the surprises kept in it; (n, features)."""
-    return weighted(least_of(days))
+    return weighted(_of_three(days, together))
 
 
 def least_of(days: pa.Table) -> Floats:
     """The smallest of the three surprises kept in principal_days, decades; (n, features)."""
-    least = np.empty((days.num_rows, len(FOREST_NAMES)))
-    if not len(least):
+    return _of_three(days, lambda *three: np.minimum.reduce(three))
+
+
+def _of_three(days: pa.Table, one: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
+    found = np.empty((days.num_rows, len(FOREST_NAMES)))
+    if not len(found):
         # a table of no rows need not hold surprises
-        return least
+        return found
     # column by column: all of a history's surprises at once would take as much memory again
     for i, name in enumerate(FOREST_NAMES):
-        least[:, i] = np.minimum.reduce([days[f"{name}_{suffix}"].to_numpy() for suffix in SUFFIXES.values()])
-    return least
+        own, peers, cluster = (days[f"{name}_{suffix}"].to_numpy() for suffix in SUFFIXES.values())
+        found[:, i] = one(own, peers, cluster)
+    return found

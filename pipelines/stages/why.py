@@ -87,7 +87,7 @@ class Why:
             at, usual = self._chosen[i], self._usual[k]
             counts[2 * k, at[0]] = usual[0]
             counts[2 * k + 1, at] = usual
-        return weighted(self._judged.least_of(counts, np.repeat(self._asked, 2)))
+        return weighted(self._judged.together_of(counts, np.repeat(self._asked, 2)))
 
     def counterfactuals(self, scores: Scores) -> dict[int, Record]:
         """By row what rank and score it would have with its first reason's count, and with all its reasons', as usual.

@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from benchmarks.detection import judge
 from benchmarks.recording import nights_of
 from features.catalogue import FEATURES, FOREST_NAMES
-from features.history import surprises
+from features.history import surprises, together
 from features.matrix import counts_of, rows_of, weighted
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.config import Config
@@ -123,7 +123,8 @@ def test_without_its_reasons_nobody_of_the_demo_stays_at_the_top_unsaid(demo: tu
             column = FOREST_NAMES.index(reason.feature)
             usual = np.array([judged.usual[i, column], judged.peers_usual.median[i, column], 0.0])
             values[i, column] = min(np.floor(usual[~np.isnan(usual)][0]), reason.value)
-    calm = weighted(surprises(counts.with_values(values), past).least)[at]
+    other = surprises(counts.with_values(values), past)
+    calm = weighted(together(other.own, other.peers, other.cluster))[at]
     anew = scored(first(calm, rows_of(before), Config().forest)).score
     for row, score in zip(top, anew, strict=True):
         rank = 1 + sum(other.score > score for other in night.ranked if other.principal != row.principal)

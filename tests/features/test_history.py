@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy.stats import nbinom, poisson
 
 from features.counts import Counts
-from features.history import CAP, PSEUDO_NIGHTS, UNSEEN, decades, surprises
+from features.history import CAP, PSEUDO_NIGHTS, UNSEEN, decades, surprises, together
 
 GRID = [1e-9, 1e-3, 0.5, 1.0, 3.7, 100.0, 1e5, 1e9]
 XS = [1.0, 2.0, 3.0, 10.0, 100.0, 1e4, 1e6]
@@ -80,12 +83,45 @@ def test_few_is_never_strange():
     assert found.least[0, 0] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_least_of_three_speaks():
+def test_the_least_of_three_is_told():
     found = surprises(_counts(("eve", "person", 60), ("cart", "workload", 60)), _counts(*PAST))
     assert found.least.tolist() == np.minimum(found.own, np.minimum(found.peers, found.cluster)).tolist()
     assert found.own[0, 0] > 5
     assert found.least[0, 0] == found.cluster[0, 0] < found.peers[0, 0]
     assert found.least is found.least, "who explains a night asks for it once a reason"
+
+
+@pytest.mark.parametrize(
+    ("three", "one"),
+    [
+        ((4, 4, 4), 4.0),
+        ((0, 30, 30), 0.0),
+        ((30, 30, 0), 0.0),
+        ((1, 1, 28), 10**0.5),
+        ((2, 16, 0.5), (0.5 * 18.5 / 3) ** 0.5),
+    ],
+    ids=["agree", "own is calm", "cluster is calm", "one is far stranger", "mixed"],
+)
+def test_three_surprises_are_one_between_their_least_and_their_mean(three, one):
+    for order in permutations(np.array([[part]], dtype=float) for part in three):
+        assert together(*order).tolist() == [[pytest.approx(one)]]
+
+
+@given(hnp.arrays(float, (3, 4), elements=st.floats(0, CAP)))
+def test_three_together_are_never_milder_than_the_least_nor_stranger_than_the_mean(three):
+    one = together(*three)
+    slack = 1e-9
+    assert (one >= three.min(axis=0) - slack).all()
+    assert (one <= three.mean(axis=0) + slack).all()
+
+
+def test_other_counts_of_a_row_are_judged_by_its_own_references():
+    night = _counts(("eve", "person", 60), ("cart", "workload", 60))
+    found = surprises(night, _counts(*PAST))
+    whose = np.array([1, 0, 0])
+    again = found.together_of(night.values[whose], whose)
+    assert again.tolist() == together(found.own, found.peers, found.cluster)[whose].tolist()
+    assert found.together_of(night.values * 0, np.arange(2)).tolist() == [[0.0], [0.0]]
 
 
 def test_peers_and_cluster_are_all_their_earlier_nights():

@@ -87,12 +87,12 @@ def test_an_item_of_another_principal_is_new_for_the_principal_but_not_for_type_
     assert night(event(), past=past).news("namespace") == {CART: (SHARE, 0, 0)}
 
 
-def test_on_a_first_night_few_items_of_a_kind_count_as_new_to_the_principal(night):
+def test_on_a_first_night_one_item_of_a_kind_counts_as_new_to_the_principal(night):
     events = [event(namespace=f"n{n}", agent=f"{'abcde'[n]}/1") for n in range(5)]
     there, known = [(PAY, "workload", "namespace", "pay")], [(CART, "workload", "namespace", "pay")]
     first, later = (night(*events, past=past).days[CART] for past in (there, known))
     for things in ("namespaces", "agents"):
-        assert (first[f"new_{things}"], later[f"new_{things}"]) == (3, 5)
+        assert (first[f"new_{things}"], later[f"new_{things}"]) == (1, 5)
         assert first[f"new_{things}_for_cluster"] == first[f"new_{things}_for_type"] == 5
 
 

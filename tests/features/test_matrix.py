@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from features.catalogue import FOREST, FOREST_NAMES, GROUP_SIZES, NAMES, WEIGHTS
-from features.history import Reference, Surprises, surprises
-from features.matrix import SUFFIXES, counts_of, rows_of, weighted, with_surprises
+from features.history import Reference, Surprises, surprises, together
+from features.matrix import SUFFIXES, counts_of, least_of, rows_of, weighted, with_surprises
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,10 @@ def judged(days):
 
 
 def test_a_column_is_compressed_surprise_times_weight_over_the_root_of_the_group():
-    least = np.arange(2.0 * len(FOREST_NAMES)).reshape(2, -1)
-    found = weighted(least)
+    surprise = np.arange(2.0 * len(FOREST_NAMES)).reshape(2, -1)
+    found = weighted(surprise)
     for at, f in enumerate(FOREST):
-        expected = np.log1p(least[:, at]) * WEIGHTS[f.group] / np.sqrt(GROUP_SIZES[f.group])
+        expected = np.log1p(surprise[:, at]) * WEIGHTS[f.group] / np.sqrt(GROUP_SIZES[f.group])
         assert found[:, at] == pytest.approx(expected)
 
 
@@ -51,9 +51,13 @@ def test_no_rows_are_a_matrix_of_no_rows(days):
     assert rows_of(none).shape == (0, len(FOREST_NAMES))
 
 
-def test_rows_are_made_of_the_least_of_the_stored_surprises(days, judged):
+def test_rows_are_made_of_the_three_stored_surprises_together(days, judged):
     stored = with_surprises(days, judged)
-    assert rows_of(stored).tolist() == weighted(judged.least).tolist()
+    assert rows_of(stored).tolist() == weighted(together(judged.own, judged.peers, judged.cluster)).tolist()
+
+
+def test_the_least_of_the_stored_surprises_is_that_of_the_night(days, judged):
+    assert least_of(with_surprises(days, judged)).tolist() == judged.least.tolist()
 
 
 def test_a_blind_feature_is_calm_from_count_to_row(days):

@@ -504,7 +504,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'denied'), 0), 3000000000)
+        kind = 'denied'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'denied'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_denied_actions,
@@ -515,7 +515,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'address'), 0), 3000000000)
+        kind = 'address'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'address'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_addresses,
@@ -526,7 +526,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'network'), 0), 3000000000)
+        kind = 'network'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'network'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_networks,
@@ -537,7 +537,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'agent'), 0), 3000000000)
+        kind = 'agent'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'agent'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_agents,
@@ -548,7 +548,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'hour'), 0), 3000000000)
+        kind = 'hour'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'hour'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_hours,
@@ -559,7 +559,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'namespace'), 0), 3000000000)
+        kind = 'namespace'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'namespace'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_namespaces,
@@ -570,7 +570,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'action'), 0), 3000000000)
+        kind = 'action'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'action'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_actions,
@@ -581,7 +581,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'write'), 0), 3000000000)
+        kind = 'write'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'write'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_writes_in_namespaces,
@@ -592,7 +592,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'secret'), 0), 3000000000)
+        kind = 'secret'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'secret'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_secrets,
@@ -605,7 +605,7 @@ WITH names AS (
       THEN LEAST(
         COALESCE(SUM(principal_share) FILTER(WHERE
           kind = 'secret_namespace'), 0),
-        3000000000
+        1000000000
       )
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'secret_namespace'), 0)
@@ -617,7 +617,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'sensitive'), 0), 3000000000)
+        kind = 'sensitive'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'sensitive'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_sensitive_actions,
@@ -628,7 +628,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'entered'), 0), 3000000000)
+        kind = 'entered'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'entered'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_entered_workloads,
@@ -641,7 +641,7 @@ WITH names AS (
       THEN LEAST(
         COALESCE(SUM(principal_share) FILTER(WHERE
           kind = 'token_account'), 0),
-        3000000000
+        1000000000
       )
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'token_account'), 0)
@@ -653,7 +653,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'binding'), 0), 3000000000)
+        kind = 'binding'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'binding'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_bindings,
@@ -664,7 +664,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'node_role'), 0), 3000000000)
+        kind = 'node_role'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'node_role'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_node_roles,
@@ -675,7 +675,7 @@ WITH names AS (
     CAST(CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'image'), 0), 3000000000)
+        kind = 'image'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'image'), 0)
     END AS BIGINT) / CAST(1000000000 AS BIGINT) AS BIGINT) AS new_images,
@@ -688,7 +688,7 @@ WITH names AS (
       THEN LEAST(
         COALESCE(SUM(principal_share) FILTER(WHERE
           kind = 'mapped_identity'), 0),
-        3000000000
+        1000000000
       )
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'mapped_identity'), 0)

@@ -485,7 +485,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'denied'), 0), 3000000000)
+        kind = 'denied'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'denied'), 0)
     END DIV 1000000000 AS BIGINT) AS new_denied_actions,
@@ -496,7 +496,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'address'), 0), 3000000000)
+        kind = 'address'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'address'), 0)
     END DIV 1000000000 AS BIGINT) AS new_addresses,
@@ -507,7 +507,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'network'), 0), 3000000000)
+        kind = 'network'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'network'), 0)
     END DIV 1000000000 AS BIGINT) AS new_networks,
@@ -518,7 +518,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'agent'), 0), 3000000000)
+        kind = 'agent'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'agent'), 0)
     END DIV 1000000000 AS BIGINT) AS new_agents,
@@ -529,7 +529,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'hour'), 0), 3000000000)
+        kind = 'hour'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'hour'), 0)
     END DIV 1000000000 AS BIGINT) AS new_hours,
@@ -540,7 +540,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'namespace'), 0), 3000000000)
+        kind = 'namespace'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'namespace'), 0)
     END DIV 1000000000 AS BIGINT) AS new_namespaces,
@@ -551,7 +551,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'action'), 0), 3000000000)
+        kind = 'action'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'action'), 0)
     END DIV 1000000000 AS BIGINT) AS new_actions,
@@ -562,7 +562,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'write'), 0), 3000000000)
+        kind = 'write'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'write'), 0)
     END DIV 1000000000 AS BIGINT) AS new_writes_in_namespaces,
@@ -573,7 +573,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'secret'), 0), 3000000000)
+        kind = 'secret'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'secret'), 0)
     END DIV 1000000000 AS BIGINT) AS new_secrets,
@@ -586,7 +586,7 @@ WITH names AS (
       THEN LEAST(
         COALESCE(SUM(principal_share) FILTER(WHERE
           kind = 'secret_namespace'), 0),
-        3000000000
+        1000000000
       )
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'secret_namespace'), 0)
@@ -598,7 +598,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'sensitive'), 0), 3000000000)
+        kind = 'sensitive'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'sensitive'), 0)
     END DIV 1000000000 AS BIGINT) AS new_sensitive_actions,
@@ -609,7 +609,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'entered'), 0), 3000000000)
+        kind = 'entered'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'entered'), 0)
     END DIV 1000000000 AS BIGINT) AS new_entered_workloads,
@@ -622,7 +622,7 @@ WITH names AS (
       THEN LEAST(
         COALESCE(SUM(principal_share) FILTER(WHERE
           kind = 'token_account'), 0),
-        3000000000
+        1000000000
       )
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'token_account'), 0)
@@ -634,7 +634,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'binding'), 0), 3000000000)
+        kind = 'binding'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'binding'), 0)
     END DIV 1000000000 AS BIGINT) AS new_bindings,
@@ -645,7 +645,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'node_role'), 0), 3000000000)
+        kind = 'node_role'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'node_role'), 0)
     END DIV 1000000000 AS BIGINT) AS new_node_roles,
@@ -656,7 +656,7 @@ WITH names AS (
     CAST(CASE
       WHEN MAX(newcomer) = 1
       THEN LEAST(COALESCE(SUM(principal_share) FILTER(WHERE
-        kind = 'image'), 0), 3000000000)
+        kind = 'image'), 0), 1000000000)
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'image'), 0)
     END DIV 1000000000 AS BIGINT) AS new_images,
@@ -669,7 +669,7 @@ WITH names AS (
       THEN LEAST(
         COALESCE(SUM(principal_share) FILTER(WHERE
           kind = 'mapped_identity'), 0),
-        3000000000
+        1000000000
       )
       ELSE COALESCE(SUM(principal_share) FILTER(WHERE
         kind = 'mapped_identity'), 0)
