@@ -17,19 +17,20 @@ from nbclient import NotebookClient
 
 FOLDER = ROOT / "notebooks"
 BOOKS = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
-ETL, SEARCH = "system:serviceaccount:batch:etl-runner", "system:serviceaccount:storefront:search-api"
+SEARCH = "system:serviceaccount:storefront:search-api"
 
 PROMISED = {
     "01_a_morning": (
-        rf"1 +{ETL} +workload +28\d\.",
-        rf"rank 1: {ETL}",
-        r"new_secrets_for_type +239 +None",
-        r"20:20:00 +get +secrets .* 200 .* 88e5a274-0b85-41f8-8040-0cbe92ee95d4",
-        rf"{ETL}: 275 secrets read in 12\d s, by batch-etl-runner",
+        rf"1 +{SEARCH} +workload +34\d\.",
+        rf"rank 1: {SEARCH}",
+        r"new_denied_actions +74 +0\.0",
+        r"04:40:01 +list +secrets .* 403 .* 83df2ee2-7cc7-4ba9-bd04-2cd19f2139ce",
+        r"04:43 +22 +6 +16 +3 +80\.78\.166\.32",
+        rf"{SEARCH}: 84 refused and 14 allowed in 288 s, from 80\.78\.166\.32",
     ),
     "02_principal_over_time": (
         rf"{SEARCH}, workload, one of \d\d",
-        r"2026-09-15 +2 +2\d\d\.",
+        r"2026-09-15 +1 +3\d\d\.",
         r"2026-09-15 +242 +13 +84 +5",
         r"profile_distance +distance ",
         r"CoDisp \d+\.\d, of which ",
@@ -37,14 +38,14 @@ PROMISED = {
     ),
     "03_tune_the_forest": (
         r"582 rows of history, 96 tonight, 7\d features in 12 groups",
-        rf"{ETL} +1 +1 +1 +1 ",
+        rf"{SEARCH} +1 +1 +1 +1 ",
         r"as it is +1\.000 +10",
         r"300 trees, innocents above the actor: \{'mass-secret-read': \[\d+, \d+\], 'impersonation': \[\d+, \d+\]\}",
     ),
     "04_your_own_question": (
         r"events: 1\d{5} rows",
         r"ranking: 678 rows, ",
-        rf"2 +{SEARCH} +84 +14 ",
+        rf"1 +{SEARCH} +84 +14 ",
         r"\d+ of \d+ secrets were read by more than one workload",
         r"busiest hour \(UTC\): \d+",
     ),
@@ -117,6 +118,6 @@ def test_the_snippets_of_the_page_run_on_the_demo(
         r"^```python\n(.*?)^```", (ROOT / "docs" / "notebooks.md").read_text(), re.MULTILINE | re.DOTALL
     )
     assert len(snippets) == 2
-    for snippet, said in zip(snippets, (ETL, "profile_distance"), strict=True):
+    for snippet, said in zip(snippets, ("batch:etl-runner", "profile_distance"), strict=True):
         exec(snippet.replace("build/demo", str(demo[0])), {})  # noqa: S102
         assert said in capfd.readouterr().out
