@@ -12,7 +12,7 @@ from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from benchmarks.recording import JudgedNight
 from features.catalogue import FOREST_NAMES
-from features.matrix import SUFFIXES, counts_of, least_of, rows_of, weighted
+from features.matrix import counts_of, least_of, of_three, rows_of, weighted
 from pipelines.config import ForestConfig
 from pipelines.stages.judge import First, Scores, first, judge
 
@@ -47,15 +47,7 @@ def _of_both(rows: Callable[[pa.Table], Floats], night: JudgedNight) -> tuple[Fl
 
 def _mean(night: JudgedNight) -> tuple[Floats, Floats]:
     """The mean of three surprises."""
-
-    def rows(days: pa.Table) -> Floats:
-        parts = [
-            np.column_stack([days[f"{name}_{suffix}"].to_numpy() for name in FOREST_NAMES])
-            for suffix in SUFFIXES.values()
-        ]
-        return weighted(np.mean(parts, axis=0))
-
-    return _of_both(rows, night)
+    return _of_both(lambda days: weighted(of_three(days, lambda *three: np.mean(three, axis=0))), night)
 
 
 def _logs(names: Sequence[str], compressed: Callable[[Floats], Floats]) -> Rows:

@@ -95,7 +95,7 @@ class Surprises:
     @cached_property
     def least(self) -> Floats:
         """The smallest of the three: what is told of a count, and what decides whether it is learnt."""
-        return np.minimum(np.minimum(self.own, self.peers), self.cluster)
+        return least(self.own, self.peers, self.cluster)
 
     def together_of(self, counts: Floats, rows: Whole) -> Floats:
         """The three surprises `together` of other counts of some of the night's rows, by the same references.
@@ -106,14 +106,18 @@ class Surprises:
         return together(*(reference.at(rows).surprise(counts) for reference in self.references))
 
 
+def least(own: Floats, peers: Floats, cluster: Floats) -> Floats:
+    """The smallest of three surprises, decades."""
+    return np.minimum(np.minimum(own, peers), cluster)
+
+
 def together(own: Floats, peers: Floats, cluster: Floats) -> Floats:
     """One surprise of three, decades: the geometric mean of the smallest and of the mean.
 
     0 where any of the three is 0, for who is strange by one yardstick alone is usually innocent; of two that are
     strange by all, the one that a yardstick finds far stranger is the stranger.
     """
-    least = np.minimum(np.minimum(own, peers), cluster)
-    one: Floats = np.sqrt(least * ((own + peers + cluster) / 3.0))
+    one: Floats = np.sqrt(least(own, peers, cluster) * ((own + peers + cluster) / 3.0))
     return one
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from features.catalogue import FOREST, FOREST_NAMES, weight
 from features.counts import Counts, Floats
-from features.history import Surprises, together
+from features.history import Surprises, least, together
 
 _WEIGHTS = np.array([weight(f) for f in FOREST])
 SUFFIXES = {"own": "own_surprise", "peers": "peers_surprise", "cluster": "cluster_surprise"}
@@ -59,15 +59,20 @@ def with_surprises(days: pa.Table, found: Surprises) -> pa.Table:
 
 def rows_of(days: pa.Table) -> Floats:
     """Rows for the forest out of principal_days, by the surprises kept in it; (n, features)."""
-    return weighted(_of_three(days, together))
+    return weighted(of_three(days, together))
 
 
 def least_of(days: pa.Table) -> Floats:
     """The smallest of the three surprises kept in principal_days, decades; (n, features)."""
-    return _of_three(days, lambda *three: np.minimum.reduce(three))
+    return of_three(days, least)
 
 
-def _of_three(days: pa.Table, one: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
+def of_three(days: pa.Table, one: Callable[[Floats, Floats, Floats], Floats]) -> Floats:
+    """One number of the three surprises kept in principal_days, (n, features).
+
+    Args:
+        one: of a column's surprises against own past, peers and cluster.
+    """
     found = np.empty((days.num_rows, len(FOREST_NAMES)))
     if not len(found):
         # a table of no rows need not hold surprises

@@ -101,12 +101,14 @@ class Decoded:
             found = opened_together.tables([[one.body for one in kind] for kind in kinds], without)
         except ValueError:
             return {}
-        every = list(zip(chain(*kinds), chain(*found), strict=True))
         # of more than are kept, the first would be gone before they are asked for again
-        if sum(kind.whole.nbytes for kind in found) <= self._most:
-            for one, table in every:
-                self._keep((one.sha256, without), Derived(_copied(table), one.meta, one.sha256), len(one.body))
-        return {one.sha256: Derived(table, one.meta, one.sha256) for one, table in every}
+        fit = sum(kind.whole.nbytes for kind in found) <= self._most
+        read = {}
+        for one, table in zip(chain(*kinds), chain(*found), strict=True):
+            read[one.sha256] = Derived(_copied(table) if fit else table, one.meta, one.sha256)
+            if fit:
+                self._keep((one.sha256, without), read[one.sha256], len(one.body))
+        return read
 
     def _less(self, one: Sealed, without: frozenset[str]) -> Derived:
         found = self._found((one.sha256, without))
