@@ -72,6 +72,18 @@ def test_bytes_of_neither_state_are_seen() -> None:
     assert gone.startswith("I1: a: stood there before")
 
 
+def test_the_page_of_all_reports_may_list_any_reports_that_stand_and_no_other() -> None:
+    one, two = (f"cluster=c/date=2026-02-0{day}/report.html" for day in (1, 2))
+    index, after = "reports/index.html", {f"reports/{name}": b"r" for name in (one, two)}
+    expected = Expected({}, {**after, index: b"both"}, {})
+    page = f'<a href="{one}">'.encode()
+    half = {f"reports/{one}": b"r", index: page}
+    assert list(checker.old_or_new(half, expected)) == []
+    for wrong in ({**after, index: page}, {index: page}, {**half, index: b""}):
+        (found,) = checker.old_or_new(wrong, expected)
+        assert found.startswith("I1: reports/index.html:")
+
+
 def test_rows_that_are_not_the_sources_are_seen_when_the_run_says_it_is_done() -> None:
     expected = Expected({}, {}, {NIGHT: frozenset(ROWS)})
     assert list(checker.done(archive(*ROWS), expected, Result(0))) == []
