@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +20,7 @@ from features.history import SETTINGS
 from features.hours import HOURS
 from features.items import ITEMS, NEW_ITEMS, SHARE
 from features.requests import REQUESTS
+from features.slices import MOST_EVENTS, tally
 from features.tables import TABLES
 from features.tallies import TALLIES
 
@@ -144,19 +146,23 @@ class Counted:
     """Those of them whose reason is of no known form."""
 
 
-def prepare(engine: duckdb.DuckDBPyConnection, *, keep_requests: bool = False) -> None:
+def prepare(
+    engine: duckdb.DuckDBPyConnection,
+    *,
+    keep_requests: bool = False,
+    folder: Path | None = None,
+    most_events: int = MOST_EVENTS,
+) -> None:
     """Make the night's tables, from `requests` to `hours`, of the views `events` and `past_items`.
 
     Args:
         keep_requests: for who reads them time and again; else they are a view of the events.
+        folder: where those of a large night are kept, which is then counted slice by slice.
+        most_events: of a slice.
     """
-    requests = REQUESTS
-    if keep_requests:
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE kept_requests AS {REQUESTS}")
-        requests = "SELECT * FROM kept_requests"
+    requests = tally(engine, keep=keep_requests, folder=folder, most=most_events)
     engine.execute(f"CREATE OR REPLACE TEMP VIEW requests AS {requests}")
-    for table, sql in BEFORE_CROWDS.items():
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {sql}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE crowds AS {CROWDS}")
     if engine.sql("SELECT 1 FROM crowds LIMIT 1").fetchall():
         engine.execute(f"CREATE OR REPLACE TEMP TABLE tallies AS {CROWDED_TALLIES}")
         engine.execute(f"CREATE OR REPLACE TEMP VIEW requests AS {crowded(requests)}")

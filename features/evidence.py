@@ -43,14 +43,32 @@ def evidence(engine: duckdb.DuckDBPyConnection, f: Feature, principals: Sequence
     try:
         return engine.sql(
             f"""
-SELECT principal, count(*) AS requests, min(ts) AS first_ts, max(ts) AS last_ts,
-  list(audit_id ORDER BY nth, ts, audit_id)[1:{MAX_AUDIT_IDS}] AS audit_ids,
-  list(ts ORDER BY nth, ts, audit_id)[1:{MAX_AUDIT_IDS}] AS times
-FROM (
-  SELECT principal, audit_id, ts,
-    row_number() OVER (PARTITION BY principal, thing ORDER BY ts, audit_id) AS nth
-  FROM ({_source(f)}) SEMI JOIN wanted USING (principal))
-GROUP BY principal ORDER BY principal"""
+WITH found AS NOT MATERIALIZED (SELECT * FROM ({_source(f)}) SEMI JOIN wanted USING (principal)),
+each_thing AS MATERIALIZED (
+  SELECT principal, thing, count(*) AS requests, min(ts) AS first_ts, max(ts) AS last_ts
+  FROM found GROUP BY principal, thing
+),
+whole AS MATERIALIZED (
+  SELECT principal, CAST(sum(requests) AS BIGINT) AS requests, min(first_ts) AS first_ts, max(last_ts) AS last_ts,
+    min(first_ts, {MAX_AUDIT_IDS})[-1] AS shown_to
+  FROM each_thing GROUP BY principal
+),
+shown AS (
+  SELECT t.principal, t.thing FROM each_thing AS t JOIN whole AS w ON w.principal = t.principal
+  WHERE t.first_ts <= w.shown_to
+),
+first_of_thing AS (
+  SELECT t.principal, min({{'ts': t.ts, 'audit_id': t.audit_id}}, {MAX_AUDIT_IDS}) AS first
+  FROM found AS t JOIN shown AS s ON s.principal = t.principal AND s.thing IS NOT DISTINCT FROM t.thing
+  GROUP BY t.principal, t.thing
+),
+first AS (
+  SELECT principal, min({{'nth': nth, 'ts': one.ts, 'audit_id': one.audit_id}}, {MAX_AUDIT_IDS}) AS first
+  FROM (SELECT principal, unnest(first) AS one, unnest(range(len(first))) AS nth FROM first_of_thing)
+  GROUP BY principal
+)
+SELECT whole.* EXCLUDE (shown_to), [one.audit_id FOR one IN first] AS audit_ids, [one.ts FOR one IN first] AS times
+FROM whole JOIN first USING (principal) ORDER BY principal"""
         ).to_arrow_table()
     finally:
         engine.unregister("wanted")

@@ -26,6 +26,7 @@ from pipelines.decoded import Derived
 from pipelines.engine import modest
 from pipelines.errors import OrderError
 from pipelines.parsing.events import SCHEMA
+from pipelines.scratch import scratch
 from pipelines.stages.history import History, history
 from pipelines.stages.origin import code, unchanged
 from pipelines.stages.parts import read_parts
@@ -95,13 +96,13 @@ def requests_of(
     Args:
         keep: for who reads the requests time and again.
     """
-    with archive.files(commit) as parts:
+    with archive.files(commit) as parts, scratch() as folder:
         engine.register("no_event", SCHEMA.empty_table())
         found = [frozenset(pq.read_schema(part).names) for part in parts]
         engine.execute(f"CREATE OR REPLACE TEMP VIEW events AS {_events(parts, found)}")
         engine.register("past_items", _past_items(past))
         try:
-            prepare(engine, keep_requests=keep)
+            prepare(engine, keep_requests=keep, folder=folder)
             yield lacking(frozenset().union(*found))
         finally:
             forget(engine)

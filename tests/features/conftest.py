@@ -84,9 +84,9 @@ def requests(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., 
 
 @pytest.fixture(scope="session")
 def night(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., Night]:
-    """Counts a night of events against past items, given as (principal, type, kind, item)."""
+    """Counts a night of events against past items, given as (principal, type, kind, item); see also `prepare`."""
 
-    def make(*events: Mapping[str, Any], past: Iterable[tuple[str, ...]] = ()) -> Night:
+    def make(*events: Mapping[str, Any], past: Iterable[tuple[str, ...]] = (), **prepared: object) -> Night:
         archived(events)
         columns = list(zip(*past, strict=True)) or [()] * len(KEY)
         known = {name: pa.array(column, pa.string()) for name, column in zip(KEY, columns, strict=True)}
@@ -98,7 +98,7 @@ def night(engine: duckdb.DuckDBPyConnection, archived: Any) -> Callable[..., Nig
             times.append(datetime.fromisoformat(f"{NIGHT}T00:00:00Z") - timedelta(days=seen[thing]))
         first = pa.array(times, pa.timestamp("us", "UTC"))
         engine.register("past_items", pa.table(known | {"first_ts": first}))
-        prepare(engine, keep_requests=True)
+        prepare(engine, **({"keep_requests": True} | prepared))
         return Night(
             engine,
             count(engine),
