@@ -70,7 +70,9 @@ class Archive:
     def nights(self, table: str) -> list[date]:
         """The nights of which the store lists an object of the table, ascending; what counts is what is committed."""
         prefix = f"{table}/cluster={self.cluster}/date="
-        folders = {key.removeprefix(prefix).partition("/")[0] for key in self.store.list(prefix)}
+        # a file of such a name is no folder
+        found = (key.removeprefix(prefix).partition("/") for key in self.store.list(prefix))
+        folders = {name for name, inside, _ in found if inside}
         return sorted(night for name in folders if (night := night_named(name)) is not None)
 
     def clusters(self) -> list[str]:
