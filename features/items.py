@@ -191,14 +191,17 @@ BORROWERS = ("workload", "system account")
 
 People share an office's address and kubectl from their first day on."""
 
-# joins: NOT IN over tuples and a count in the windows took 10 s and more for the items of 100,000 principals
-NEW_ITEMS = f"""
+
+def new_items(history: str = "(SELECT count(*) FROM past_items) > 0") -> str:
+    """NEW_ITEMS, by another condition on an item `t` of whether there is any history."""
+    # joins: NOT IN over tuples and a count in the windows took 10 s and more for the items of 100,000 principals
+    return f"""
 WITH started AS (
   SELECT t.*, by_type.known IS NULL AS for_type, by_kind.known IS NULL AS for_cluster,
     t.kind = 'client' AND by_agent.known IS NULL AND (by_past.known IS NOT NULL OR t.type IN ({p.listed(BORROWERS)}))
       AS foreign_here,
     t.kind = 'token_account' AND by_past.known IS NOT NULL AS minted,
-    CASE WHEN by_past.known IS NULL AND (SELECT count(*) FROM past_items) > 0 THEN 1 ELSE 0 END AS newcomer
+    CASE WHEN by_past.known IS NULL AND {history} THEN 1 ELSE 0 END AS newcomer
   FROM items AS t
   LEFT JOIN {_known("principal", "kind", "item")}
   LEFT JOIN {_known("type", "kind", "item")}
@@ -225,6 +228,9 @@ SELECT principal, type, kind, item, first_ts, newcomer, share AS principal_share
     END AS others_share
 FROM shared
 """
+
+
+NEW_ITEMS = new_items()
 """SQL over `items` (tonight) and `past_items` (the history): what is new, and each principal's share of it.
 
 `others_share` is whole for a client that others use, with an agent that the principal never had: it acts from where

@@ -92,7 +92,8 @@ def archive_of(cluster: str, flag: str | None, config: Config) -> str:
     if not where:
         raise ConfigError(
             f"no archive for {cluster}: pass --archive FOLDER or s3://BUCKET/PREFIX, or set archive under "
-            f"[clusters.{cluster}] in auditforest.toml{declared(cluster, config)}"
+            f"[clusters.{cluster}] in the auditforest.toml of this folder or in the file of --config"
+            f"{declared(cluster, config)}"
         )
     return where
 

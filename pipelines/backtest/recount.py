@@ -18,7 +18,7 @@ import pyarrow as pa
 from features.blind import SHOWN, blind
 from features.days import DAYS, NOVEL
 from features.hours import PAST_HOURS, PAST_NIGHTS, rare_hours
-from features.items import ITEMS, NEW_ITEMS
+from features.items import ITEMS, new_items
 from features.requests import REQUESTS
 from features.tallies import TALLIES
 from pipelines.backtest.events import SCHEMA
@@ -152,7 +152,9 @@ def _novelty(other: duckdb.DuckDBPyConnection) -> None:
         "UNION SELECT tag, principal, type, kind, item FROM past JOIN present USING (principal) "
         "UNION SELECT tag, principal, type, kind, item FROM learnt)"
     )
-    other.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {NEW_ITEMS}")
+    # each case as if it were the only one: what one has learnt is no history to another
+    history = f"((SELECT count(*) FROM past) > 0 OR left(t.principal, {_WIDTH}) IN (SELECT tag FROM learnt))"
+    other.execute(f"CREATE OR REPLACE TEMP TABLE new_items AS {new_items(history)}")
 
 
 def _hours(engine: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection) -> None:

@@ -17,7 +17,7 @@ from pipelines.arguments import day
 from pipelines.config_load import load
 from pipelines.jobs import say
 from pipelines.marking.holding import holding, statuses
-from pipelines.marking.record import CONFIRMED, Mark
+from pipelines.marking.record import EXPECTED, Mark
 from pipelines.marking.telling import NAME, contradiction, ranges
 from pipelines.options import CLUSTER_READ
 from pipelines.report.columns import utc
@@ -113,7 +113,7 @@ def _row(mark: Mark, status: str, *, every: bool) -> Sequence[str]:
         shown_name(mark.principal, NAME),
         f"{mark.state}, {status}" if every else mark.state,
         f"{mark.night} to {mark.until}",
-        ", ".join(ranges(mark)) or (NOTHING if mark.state == CONFIRMED else "all"),
+        ", ".join(ranges(mark)) or ("all" if mark.state == EXPECTED else NOTHING),
         clip(mark.because, _TEXT),
         f"{who or 'nobody known'}, {mark.made_at:%Y-%m-%d %H:%M} UTC",
     )

@@ -17,8 +17,8 @@ NO_REASON = "No single feature stands out"
 FIRST = 10
 """Ranks that are read first; of who stays among them without its reasons the page says so."""
 SHARED_OUT = (
-    "Each thing is listed as a whole; counts of what is new share out what several principals began tonight, and on a"
-    f" principal's first night hold at most {FIRST_NIGHT} of a kind, so they may be smaller."
+    "Each thing is listed as a whole; counts of what is new share out what several principals began tonight, and on the"
+    f" first night of who came later than the archive hold at most {FIRST_NIGHT} of a kind, so they may be smaller."
 )
 SCORE = (
     "Score = CoDisp times norm: how alone a principal stands in the forest, multiplied by how much about it is unusual;"

@@ -16,7 +16,7 @@ CAUSES = ("agent", "address", "network", "authz_role", "namespace", "action")
 
 _MOVES = f"""
 SELECT kind, item, count(*) AS principals FROM new_items
-WHERE kind IN ({listed(CAUSES)}) AND cluster_share > 0
+WHERE kind IN ({listed(CAUSES)}) AND cluster_share > 0 AND EXISTS (SELECT 1 FROM past_items)
 GROUP BY kind, item HAVING count(*) >= {MOST_ALIKE}
 """
 _TOGETHER = f"""
@@ -32,6 +32,6 @@ WHERE nth = 1
 def together(engine: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
     """Of each principal that moved with others: the kind and item most of them began, and how many they are.
 
-    Needs a prepared night."""
+    On an archive's first night nobody did: all is new then. Needs a prepared night."""
     rows = engine.sql(_TOGETHER).fetchall()
     return {who: {"kind": kind, "item": item, "principals": number} for who, kind, item, number in rows}

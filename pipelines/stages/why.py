@@ -112,8 +112,8 @@ class Why:
         return found
 
     def strange_nights(self, i: int) -> int:
-        """Own nights in a row, tonight the last, on which the first reason was strange; 0 without a reason."""
-        if not len(self._chosen[i]):
+        """Own nights in a row, tonight the last, on which the first reason was strange; 0 where it is not tonight."""
+        if not len(self._chosen[i]) or self._judged.least[i, self._chosen[i][0]] < STRANGE:
             return 0
         return 1 + self._runs(self._tonight.principals[i], int(self._chosen[i][0]))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,7 +15,7 @@ from e2e.world import ATTACKER, CLUSTER, LAST, NIGHTS
 
 from features.catalogue import NAMES
 from features.days import blinded
-from pipelines.archive import EVENTS, PRINCIPAL_DAYS, Addition, Archive
+from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Addition, Archive
 from pipelines.backtest.cases import Case
 from pipelines.backtest.cluster import cluster_of
 from pipelines.backtest.evaluate import Asked, Outcome, evaluate
@@ -79,6 +81,20 @@ def test_cases_of_a_night_do_not_see_each_other(outcomes, archive, connection):
     for name in ("mass-secret-read", "first-day"):
         alone = evaluate(archive, connection, Asked([LAST], 2, 0, CONFIG, [k for k in KINDS if k.name == name]))
         assert [o for o in outcomes if o.case.kind.name == name] == alone.outcomes
+
+
+def test_what_one_case_did_before_is_no_history_to_another(copied, connection):
+    """On a night whose earlier ones are archived and not counted, so that all history is what a case has learnt."""
+    for table in (PRINCIPAL_DAYS, ITEMS):
+        shutil.rmtree(next(Path(copied.store.url).glob(table)))
+
+    def found(*names: str) -> list[Outcome]:
+        kinds = [kind for kind in KINDS if kind.name in names]
+        return evaluate(copied, connection, Asked([LAST], 2, 0, CONFIG, kinds)).outcomes
+
+    alone = found("shells")
+    assert alone
+    assert [o for o in found("shells", "slow-secret-read") if o.case.kind.name == "shells"] == alone
 
 
 @pytest.mark.parametrize("name", ["mass-secret-read", "shells"])

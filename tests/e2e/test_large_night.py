@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 from datetime import date
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 from e2e.job import auditforest, everything
 
 from benchmarks import events, features_pandas
 from benchmarks.corpus import NIGHT, SAMPLE
+from features import days
 from pipelines.archive import EVENTS, Archive
 from pipelines.parquet import decode
+from pipelines.stages import features as stage
 from pipelines.store import LocalStore, open_store
 
 CLUSTER = "prod-usw2"
@@ -41,7 +45,9 @@ def counted(archive: Path, folder: Path, threads: int) -> Path:
     """A copy of the archive with the large night counted."""
     shutil.copytree(archive, folder)
     where = ("--cluster", CLUSTER, "--archive", folder, "--date", LARGE)
-    ended = auditforest("features", *where, AUDITFOREST_PARSE__THREADS=str(threads))
+    # a thread takes 110 MB of what is left beside reading and writing: room for eight
+    room = {"AUDITFOREST_PARSE__MEMORY_LIMIT": "2GB"}
+    ended = auditforest("features", *where, AUDITFOREST_PARSE__THREADS=str(threads), **room)
     assert ended.code == 0, ended.err
     return folder
 
@@ -61,6 +67,29 @@ def test_the_night_is_shared_by_threads(archive: Path) -> None:
 @pytest.mark.parametrize("threads", [2, 8])
 def test_any_number_of_threads_gives_the_same_bytes(threads: int, archive: Path, alone: Path, tmp_path: Path) -> None:
     assert everything(counted(archive, tmp_path / "archive", threads)) == everything(alone)
+
+
+def test_a_night_in_slices_is_counted_and_ranked_to_the_same_bytes(
+    alone: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ranked(folder: Path) -> dict[str, bytes]:
+        where = ("--cluster", CLUSTER, "--archive", folder, "--date", LARGE)
+        assert auditforest("score", *where, "--trees", 20, "--seeds", 2).code == 0
+        return {name: body for name, body in everything(folder).items() if f"/date={LARGE}/" in name}
+
+    whole = ranked(shutil.copytree(alone, tmp_path / "whole"))
+    made: list[int] = []
+    monkeypatch.setattr(stage, "prepare", partial(_in_slices, made))
+    assert ranked(counted(archive, tmp_path / "sliced", 1)) == whole
+    assert "ranking" in {name.partition("/")[0] for name in whole}
+    # the requests of a ranked night are kept in files, one a slice
+    assert made[0] == 0
+    assert made[1] > 3
+
+
+def _in_slices(made: list[int], *given: duckdb.DuckDBPyConnection, folder: Path, **more: bool) -> None:
+    days.prepare(*given, folder=folder, most_events=COUNT // 5, **more)
+    made.append(len(list(folder.glob("*.parquet"))))
 
 
 def test_all_that_is_counted_is_stored_in_whole_numbers(alone: Path) -> None:

@@ -64,6 +64,15 @@ def test_every_command_and_snippet_of_the_readme_runs(checkout: Path, capfd: pyt
         assert "  ...  " not in said, "a table leaves out its middle"
 
 
+def test_the_numbers_that_the_readme_tells_of_its_snippet_are_those_of_the_demo(
+    demo: tuple[Path, list[str], str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    exec(blocks("python")[1].replace("build/demo", str(demo[0])), {})  # noqa: S102
+    codisp, without = capfd.readouterr().out.splitlines()[-2:]
+    assert f"CoDisp, {codisp.split()[0]} by one forest" in README
+    assert f"and {without} without any secret" in README
+
+
 def scores_of(archive: Path) -> dict[str, float]:
     """Score by principal of the last night."""
     ranking = Archive(LocalStore(archive), "prod-usw2").derived(RANKING, LAST)

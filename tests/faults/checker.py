@@ -149,6 +149,8 @@ def old_or_new(objects: Objects, expected: Expected) -> Iterator[str]:
 
 
 def _lists_what_stands(page: bytes, objects: Objects) -> bool:
+    if not page.endswith(b"</html>\n"):
+        return False
     listed = [f"reports/{link.decode()}" for link in _LINK.findall(page)]
     return sorted(listed) == sorted(key for key in objects if key.endswith("/report.html"))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from features.catalogue import FOREST, FOREST_NAMES, GROUP_SIZES, NAMES, WEIGHTS
+from features.counts import STRANGE, YOUNG, learnt
 from features.history import Reference, Surprises, surprises, together
-from features.matrix import SUFFIXES, counts_of, least_of, rows_of, weighted, with_surprises
+from features.matrix import JUDGED_BY, SUFFIXES, counts_of, least_of, rows_of, weighted, with_surprises
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,15 @@ def test_rows_are_made_of_the_three_stored_surprises_together(days, judged):
 
 def test_the_least_of_the_stored_surprises_is_that_of_the_night(days, judged):
     assert least_of(with_surprises(days, judged)).tolist() == judged.least.tolist()
+
+
+def test_the_smallest_surprise_decides_what_is_learnt(days, judged):
+    """Strange by one yardstick alone is not strange: what an earlier night counted so is learnt whole."""
+    one = np.full_like(judged.own, STRANGE - 0.5)
+    odd = replace(judged, own=one, peers=one, cluster=np.full_like(one, 28.0))
+    kept = counts_of(with_surprises(days, odd).append_column(JUDGED_BY, pa.array([YOUNG] * len(days))))
+    assert together(odd.own, odd.peers, odd.cluster).min() > STRANGE
+    assert np.array_equal(learnt(kept).values, kept.values, equal_nan=True)
 
 
 def test_a_blind_feature_is_calm_from_count_to_row(days):

@@ -114,6 +114,8 @@ def _sentences_hold(counts, past, config):
     """Of everybody among the first ten: without its reasons it falls out of them, or the report says where it stays."""
     night = _night(counts, past, config)
     place = ranks(night.scores.score)
+    found = surprises(counts_of(_days(counts)), counts_of(pa.concat_tables(past)))
+    three = (found.own, found.peers, found.cluster)
     for at in np.flatnonzero(place <= FIRST):
         reasons = night.why.reasons(at)
         if not reasons:
@@ -121,14 +123,16 @@ def _sentences_hold(counts, past, config):
             assert at not in night.otherwise
             continue
         assert all(r["usual"] is None or r["value"] > r["usual"] for r in reasons)
+        of_three = [FOREST_NAMES.index(r["feature"]) for r in reasons]
+        assert [r["surprise"] for r in reasons] == np.min([each[at, of_three] for each in three], axis=0).tolist()
         score = _anew(counts, past, PEOPLE[at], reasons, config)
         rank = 1 + int((np.delete(night.scores.score, at) > score).sum())
-        found = night.otherwise[at]
-        assert (found["rank_without_all"], found["score_without_all"]) == (rank, score)
+        instead = night.otherwise[at]
+        assert (instead["rank_without_all"], instead["score_without_all"]) == (rank, score)
         row = ranked(
             score=float(night.scores.score[at]),
             reasons=tuple(reason(feature=r["feature"]) for r in reasons),
-            counterfactual=Counterfactual(unit="requests", **found),
+            counterfactual=Counterfactual(unit="requests", **instead),
         )
         assert f"till rank {rank}" in otherwise(row) if rank <= FIRST else f"rank {rank}." in otherwise(row)
 

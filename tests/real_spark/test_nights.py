@@ -10,6 +10,7 @@ import pyarrow as pa
 from real_spark.conftest import NIGHT
 from real_spark.hostile import hostile
 
+from features.crowds import MOST_SESSIONS
 from pipelines.config import Config, FeaturesConfig
 from pipelines.decoded import Derived
 from pipelines.parsing.body_facts import FACTS
@@ -24,6 +25,18 @@ def test_hostile_names_and_rows_full_of_nulls_are_counted_alike(both: Both) -> N
     made = both([hostile(EVE, 2_000, seed=1)], parts)
     assert made.table.num_rows > 100
     assert made.meta["history_nights"] == 1
+
+
+def test_a_flood_of_sessions_is_one_crowd_on_both(both: Both) -> None:
+    role, number = "SRE", MOST_SESSIONS + 1
+    rows = hostile(NIGHT, number, seed=8)
+    for name, texts in (
+        ("username", [f"arn:aws:sts::111122223333:assumed-role/{role}/x{n}" for n in range(number)]),
+        ("iam_role_arn", [f"arn:aws:iam::111122223333:role/{role}"] * number),
+        ("session_name", [f"x{n}" for n in range(number)]),
+    ):
+        rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(texts, pa.string()))
+    assert both([rows]).table["principal"].to_pylist() == [f"crowd:iam-role:111122223333:{role}"]
 
 
 def test_a_night_of_one_empty_event_is_counted_alike(both: Both) -> None:

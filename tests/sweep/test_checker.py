@@ -76,10 +76,10 @@ def test_the_page_of_all_reports_may_list_any_reports_that_stand_and_no_other() 
     one, two = (f"cluster=c/date=2026-02-0{day}/report.html" for day in (1, 2))
     index, after = "reports/index.html", {f"reports/{name}": b"r" for name in (one, two)}
     expected = Expected({}, {**after, index: b"both"}, {})
-    page = f'<a href="{one}">'.encode()
+    page = f'<a href="{one}"></html>\n'.encode()
     half = {f"reports/{one}": b"r", index: page}
     assert list(checker.old_or_new(half, expected)) == []
-    for wrong in ({**after, index: page}, {index: page}, {**half, index: b""}):
+    for wrong in ({**after, index: page}, {index: page}, {**half, index: b""}, {**half, index: page[:-3]}):
         (found,) = checker.old_or_new(wrong, expected)
         assert found.startswith("I1: reports/index.html:")
 
