@@ -90,7 +90,7 @@ class ParseConfig(BaseModel, frozen=True, extra="forbid"):
     memory_limit: str = _text(
         "1GB",
         "a whole number from 1 to 999999 followed by MB or GB, such as 512MB",
-        "Memory the engine may use.",
+        "Memory the engine may use; below 512MB a busy night may not fit.",
         pattern=_MEMORY,
     )
     threads: int | None = _whole(

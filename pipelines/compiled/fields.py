@@ -46,6 +46,7 @@ class Field:
 BY_HAND: Mapping[str, Field] = {
     "stage_ts": Field(("stageTimestamp",), Kind.TIME),
     "received_ts": Field(("requestReceivedTimestamp",), Kind.TIME),
+    "code": Field(("responseStatus", "code"), Kind.INTEGER),
     "request_uri": Field(("requestURI",), Kind.TEXT),
     "truncated": Field(("annotations", "audit.k8s.io/truncated"), Kind.TEXT),
     **{

@@ -28,7 +28,7 @@ EVENT = """{
  "impersonatedUser": {"username": "VARCHAR"},
  "objectRef": {"resource": "VARCHAR", "namespace": "VARCHAR", "name": "VARCHAR", "apiGroup": "VARCHAR",
    "subresource": "VARCHAR"},
- "responseStatus": {"code": "INTEGER", "reason": "VARCHAR"},
+ "responseStatus": {"code": "VARCHAR", "reason": "VARCHAR"},
  "stageTimestamp": "VARCHAR", "requestReceivedTimestamp": "VARCHAR", "timestamp": "VARCHAR",
  "metadata": {"creationTimestamp": "VARCHAR"},
  "requestObject": "JSON",
@@ -44,6 +44,11 @@ AUTHORISED = (
     f"(?:ClusterRole|Role) {_QUOTED} to ([A-Za-z]+) {_QUOTED}', ['mode', 'binding', 'role', 'kind', 'subject'])"
 )
 """SQL over `reason`: who allowed it, as a struct of texts that are empty where the reason says something else."""
+
+CODE = (
+    "try_cast(CASE WHEN regexp_full_match(e.responseStatus.code, '-?[0-9]+') THEN e.responseStatus.code END AS INTEGER)"
+)
+"""SQL of a response's code. The engine would round 403.6 to another answer, and read one out of `true`."""
 
 DAY = "CAST(stage_ts AS DATE)"
 
@@ -170,7 +175,7 @@ COLUMNS: tuple[EventColumn, ...] = (
         REDACTED_URI,
         most=LONG,
     ),
-    EventColumn("code", "INTEGER", "HTTP status; null before the response.", "e.responseStatus.code"),
+    EventColumn("code", "INTEGER", "HTTP status; null before the response.", CODE),
     EventColumn("decision", _TEXT, "allow or forbid.", 'e.annotations."authorization.k8s.io/decision"'),
     EventColumn(
         "reason",

@@ -15,7 +15,7 @@ from hashlib import sha256
 import pyarrow as pa
 
 from pipelines.parsing.body_facts import body_steps, facts, reads_body
-from pipelines.parsing.events import COLUMNS, DAY, EVENT, NAMES
+from pipelines.parsing.events import CODE, COLUMNS, DAY, EVENT, NAMES
 from pipelines.parsing.heavy import BODY
 from pipelines.parsing.salvage import BadLine
 
@@ -61,7 +61,7 @@ _MISTYPED = " OR ".join(
         ("e.user.groups IS NULL", "user.groups", "'ARRAY'"),
         ("e.sourceIPs IS NULL", "sourceIPs", "'ARRAY'"),
         ("e.objectRef.resource IS NULL", "objectRef", "'OBJECT'"),
-        ("e.responseStatus.code IS NULL", "responseStatus.code", "'UBIGINT', 'BIGINT'"),
+        (f"{CODE} IS NULL", "responseStatus.code", "'UBIGINT', 'BIGINT'"),
         ("NOT coalesce(e.verb BETWEEN 'a' AND '{', false)", "verb", "'VARCHAR'"),
     )
 )

@@ -289,6 +289,9 @@ MISTYPED: dict[str, dict[str, Any]] = {
     "addresses that are text": {"sourceIPs": "10.0.0.1"},
     "an object that is a list": {"objectRef": ["pods"]},
     "a code that is a word": {"responseStatus": {"code": "OK"}},
+    "a code between two": {"responseStatus": {"code": 403.6}},
+    "a code that is true": {"responseStatus": {"code": True}},
+    "a code in another notation": {"responseStatus": {"code": "0x193"}},
     "a verb that is a number": {"verb": 7},
 }
 

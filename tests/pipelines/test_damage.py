@@ -87,7 +87,7 @@ DAMAGES = {
     "user_null": Damage(bad(user=None), {"username": None, "verb": "get"}),
     "user_empty": Damage(bad(user={}), {"username": None, "verb": "get"}),
     "code_is_string": Damage(bad(responseStatus={"code": "200"}), {"code": 200}),
-    "code_is_float": Damage(bad(responseStatus={"code": 200.4}), {"code": 200}),
+    "code_is_float": Damage(bad(responseStatus={"code": 403.6}), {"code": None}),
     "verb_is_number": Damage(bad(verb=5), {"verb": "5"}),
     "ts_nanos": Damage(
         bad(stageTimestamp="2026-09-15T12:00:00.123456789Z"), {"stage_ts": stamp("2026-09-15T12:00:00.123456")}
