@@ -35,11 +35,17 @@ def night(text: str | None, today: dt.date) -> dt.date:
     return today - dt.timedelta(days=1) if text is None else _date("--date", text, today)
 
 
-def nights(date: str | None, from_: str | None, to: str | None, today: dt.date) -> list[dt.date]:
+MOST_NIGHTS = 3_660
+"""Of a back-fill: ten years. A year that is mistyped would be hundreds of thousands of nights without an event."""
+
+
+def nights(
+    date: str | None, from_: str | None, to: str | None, today: dt.date, most: int | None = MOST_NIGHTS
+) -> list[dt.date]:
     """The nights of --date, or of --from up to and with --to (else yesterday), earliest first.
 
     Raises:
-        ConfigError: no date, one after today, or options that contradict each other.
+        ConfigError: no date, one after today, more than `most`, or options that contradict each other.
     """
     if from_ is None and to is None:
         return [night(date, today)]
@@ -51,7 +57,12 @@ def nights(date: str | None, from_: str | None, to: str | None, today: dt.date) 
     if first > last:
         end = f"yesterday, {last} UTC; pass --to" if to is None else f"--to {last}; expected the earlier first"
         raise ConfigError(f"--from {first} is after {end}")
-    return [first + dt.timedelta(days=day) for day in range((last - first).days + 1)]
+    number = (last - first).days + 1
+    if most is not None and number > most:
+        raise ConfigError(
+            f"--from {first} up to {last}: {number:,} nights; expected at most {most:,}; is the year right?"
+        )
+    return [first + dt.timedelta(days=day) for day in range(number)]
 
 
 def _date(flag: str, text: str, today: dt.date) -> dt.date:

@@ -4,6 +4,7 @@ tests/e2e/test_bad_input.py ends commands in every way it can."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from tempfile import gettempdir
 from types import FrameType
 
 import click
@@ -106,6 +108,12 @@ def explained(error: BaseException) -> tuple[int, str] | None:
             return Exit.USAGE, f"{said}; see '{_command(error)} --help'{quote}"
         case duckdb.OutOfMemoryException() | MemoryError():
             return Exit.TRANSIENT, f"out of memory ({_first_line(error)}); raise memory_limit under [parse]"
+        case duckdb.IOException() if os.strerror(errno.ENOSPC) in str(error):
+            where = f"{gettempdir()}, where a run keeps what it needs while it works"
+            return (
+                Exit.TRANSIENT,
+                f"{where}: no space left; free some, or set TMPDIR to a larger folder, then run again",
+            )
         case duckdb.IOException() | OSError():
             return Exit.TRANSIENT, f"this machine: {_one_line(error)}; free space or mend permissions, then run again"
     return None

@@ -17,6 +17,7 @@ from builders import event
 from e2e.job import auditforest, everything, nightly, records
 from e2e.world import CLUSTER, NIGHTS, ordinary, written
 
+from pipelines import endings
 from pipelines.endings import explained
 
 
@@ -101,6 +102,14 @@ def test_an_interruption_that_the_engine_wraps_is_still_one() -> None:
         found = explained(error)
     assert found is not None
     assert found[0] == 130
+
+
+def test_a_full_folder_for_what_passes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "gettempdir", lambda: "/small")
+    found = explained(duckdb.IOException('Could not write file "/small/auditforest-x/1": No space left on device'))
+    assert found is not None
+    assert found[0] == 4
+    assert found[1].startswith("/small, where a run keeps what it needs while it works: no space left;")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
