@@ -75,9 +75,8 @@ def _span(from_: str | None, to: str | None, today: date) -> tuple[date, date] |
     """
     if from_ is None and to is None:
         return None
-    asked = nights(
-        None, _EARLIEST if from_ is None else from_, today.isoformat() if to is None else to, today, most=None
-    )
+    first, last = _EARLIEST if from_ is None else from_, today.isoformat() if to is None else to
+    asked = nights(None, first, last, today, most=None)
     return asked[0], asked[-1]
 
 

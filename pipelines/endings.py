@@ -112,7 +112,7 @@ def explained(error: BaseException) -> tuple[int, str] | None:
             where = f"{gettempdir()}, where a run keeps what it needs while it works"
             return (
                 Exit.TRANSIENT,
-                f"{where}: no space left; free some, or set TMPDIR to a larger folder, then run again",
+                f"{where}: no space left; free some or set TMPDIR to a larger folder, then run again",
             )
         case duckdb.IOException() | OSError():
             return Exit.TRANSIENT, f"this machine: {_one_line(error)}; free space or mend permissions, then run again"

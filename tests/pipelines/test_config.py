@@ -498,7 +498,7 @@ def test_a_range_of_nights(from_: str, to: str | None, first: str, last: str, co
         (None, None, "2026-09-01", "--to '2026-09-01' without --from"),
         (None, "2026-09-02", "2026-09-01", "--from 2026-09-02 is after --to 2026-09-01"),
         (None, "2026-09-16", None, "--from 2026-09-16 is after yesterday, 2026-09-15 UTC; pass --to"),
-        (None, "0026-09-01", "2026-09-01", "--from 0026-09-01 up to 2026-09-01: 730,486 nights; expected at most 3,660"),
+        (None, "0026-09-01", "2026-09-01", "--from 0026-09-01 up to 2026-09-01: 730,486 nights; expected at most"),
         ("2027-01-01", None, None, "--date: 2027-01-01 is in the future; today is 2026-09-16 UTC"),
         (None, "2026-09-17", None, "--from: 2026-09-17 is in the future; today is 2026-09-16 UTC"),
         (None, "2026-09-01", "2026-09-17", "--to: 2026-09-17 is in the future; today is 2026-09-16 UTC"),
