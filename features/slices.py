@@ -68,7 +68,7 @@ def slices(engine: duckdb.DuckDBPyConnection, most: int = MOST_EVENTS) -> list[s
         return [_WHOLE]
     found = []
     for of_users, number in _stretches(engine, "username", "username", _WHOLE, most):
-        if number <= most:
+        if number <= most + most // 2:
             found.append(of_users)
         else:
             hours = _stretches(engine, "received_ts", "date_trunc('hour', received_ts)", of_users, most)
