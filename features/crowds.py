@@ -7,7 +7,7 @@ tests/features/test_crowds.py."""
 from __future__ import annotations
 
 from features.requests import COLUMNS
-from features.tallies import ALIKE, SUMS
+from features.tallies import ALIKE, TOGETHER
 
 MOST_SESSIONS = 1_000
 """New sessions of one role in a night that stay principals of their own."""
@@ -29,10 +29,9 @@ WHERE members > CASE WHEN principal LIKE 'crowd:iam-role:%' THEN {MOST_SESSIONS}
 """SQL over `tallies` and `past_items`: newcomers that are too many, and the crowd that each joins; mostly none."""
 
 _OTHERS = ", ".join(f"t.{name}" for name in (*ALIKE, "grain", "unit") if name != "principal")
-_SUMMED = ", ".join(f"CAST(sum(t.{name}) AS BIGINT) AS {name}" for name in SUMS)
 
 CROWDED_TALLIES = f"""
-SELECT coalesce(c.principal, t.principal) AS principal, {_OTHERS}, {_SUMMED}, min(t.ts) AS ts, max(t.last_ts) AS last_ts
+SELECT coalesce(c.principal, t.principal) AS principal, {_OTHERS}, {TOGETHER}
 FROM tallies AS t LEFT JOIN crowds AS c ON c.member = t.principal
 GROUP BY coalesce(c.principal, t.principal), {_OTHERS}
 """

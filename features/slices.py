@@ -42,7 +42,7 @@ def tally(engine: duckdb.DuckDBPyConnection, *, keep: bool, folder: Path | None,
         engine.execute(f"{'INSERT INTO tallies' if nth else 'CREATE OR REPLACE TEMP TABLE tallies AS'} {tallies}")
     engine.execute("DROP VIEW slice")
     if len(of_night) > 1:
-        engine.execute(f"CREATE TEMP TABLE minutes AS {MINUTES_TOGETHER}")
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE minutes AS {MINUTES_TOGETHER}")
         engine.execute("DELETE FROM tallies WHERE grain = 'minute'; INSERT INTO tallies BY NAME FROM minutes")
         engine.execute("DROP TABLE minutes")
     return " UNION ALL ".join(kept) or REQUESTS

@@ -37,12 +37,16 @@ GROUP BY GROUPING SETS (({_KEY}, each_hour), (principal, left_out, each_minute))
 """SQL over `requests`. Of grain 'alike': `n` requests from `ts` to `last_ts`, equal in every other column and in their
 hour, `unit`. Of grain 'minute': what a principal did in one."""
 
-_TOGETHER = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in ("n", *_SUMMED))
-MINUTES_TOGETHER = f"""
-SELECT principal, left_out, grain, unit, {_TOGETHER}, min(ts) AS ts, max(last_ts) AS last_ts
-FROM tallies WHERE grain = 'minute' GROUP BY principal, left_out, grain, unit
-"""
-"""SQL over `tallies` of several sets of requests: those of grain 'minute' put together; the other columns are null."""
-
 SUMS = ("n", "bytes")
 """Columns that are added where rows are put together; `ts` is the least of them, `last_ts` the greatest."""
+
+TOGETHER = ", ".join(
+    [*(f"CAST(sum(t.{name}) AS BIGINT) AS {name}" for name in SUMS), "min(t.ts) AS ts", "max(t.last_ts) AS last_ts"]
+)
+"""SQL over tallies `t` that are put together: these columns of theirs."""
+
+MINUTES_TOGETHER = f"""
+SELECT principal, left_out, grain, unit, {TOGETHER}
+FROM tallies AS t WHERE grain = 'minute' GROUP BY principal, left_out, grain, unit
+"""
+"""SQL over `tallies` of several sets of requests: those of grain 'minute' put together; the other columns are null."""

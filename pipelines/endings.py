@@ -109,11 +109,8 @@ def explained(error: BaseException) -> tuple[int, str] | None:
         case duckdb.OutOfMemoryException() | MemoryError():
             return Exit.TRANSIENT, f"out of memory ({_first_line(error)}); raise memory_limit under [parse]"
         case duckdb.IOException() if os.strerror(errno.ENOSPC) in str(error):
-            where = f"{gettempdir()}, where a run keeps what it needs while it works"
-            return (
-                Exit.TRANSIENT,
-                f"{where}: no space left; free some or set TMPDIR to a larger folder, then run again",
-            )
+            where = f"{gettempdir()}, where a run keeps what it needs while it works: no space left"
+            return Exit.TRANSIENT, f"{where}; free some or set TMPDIR to a larger folder, then run again"
         case duckdb.IOException() | OSError():
             return Exit.TRANSIENT, f"this machine: {_one_line(error)}; free space or mend permissions, then run again"
     return None

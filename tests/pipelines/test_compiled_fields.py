@@ -15,7 +15,7 @@ from pipelines.compiled import fields
 from pipelines.compiled.fields import ALWAYS_NULL, BY_HAND, FIELDS, OF_THE_LINE, Field, Kind, body_words
 from pipelines.parsing import events
 from pipelines.parsing.body_facts import reads_body
-from pipelines.parsing.events import CODE, COLUMNS, EVENT, EventColumn
+from pipelines.parsing.events import COLUMNS, EVENT, EventColumn
 from pipelines.parsing.parse import EARLY
 from pipelines.parsing.redact import REDACTED_URI
 
@@ -43,7 +43,8 @@ def test_what_is_done_by_hand_is_what_this_sql_says() -> None:
         "stage_ts": f"CASE WHEN e.stageTimestamp IS NOT NULL THEN {time('e.stageTimestamp')} ELSE "
         f"coalesce({time('e.timestamp')}, {time('e.metadata.creationTimestamp')}, "
         "CASE WHEN cut THEN make_timestamptz(logged_ms * 1000) END) END",
-        "code": CODE,
+        "code": "try_cast(CASE WHEN regexp_full_match(e.responseStatus.code, '-?[0-9]+') "
+        "THEN e.responseStatus.code END AS INTEGER)",
         "received_ts": time("e.requestReceivedTimestamp"),
         "request_uri": REDACTED_URI,
         "truncated": """CASE WHEN cut THEN 'text' WHEN e.annotations."audit.k8s.io/truncated" = 'true' """
