@@ -32,8 +32,10 @@ def lines(source: str, offset: int, head: bytes, stream: Readable, limits: Limit
             rest, offset = rest[first + 1 :], offset + first + 1
         end = rest.rfind(b"\n") + 1
         if end:
-            yield from _portions(source, offset, rest[:end], limits)
-            rest, offset = rest[end:], offset + end
+            # what is handed over may be large: nothing of it is held beside it
+            data, rest = rest[:end], rest[end:]
+            yield from _portions(source, offset, data, limits)
+            offset += end
         if len(rest) > limits.line_bytes:
             long, rest = _skip(source, offset, rest, stream, limits)
             yield long
@@ -44,10 +46,10 @@ def lines(source: str, offset: int, head: bytes, stream: Readable, limits: Limit
 
 
 def _portions(source: str, offset: int, data: bytes, limits: Limits) -> Iterator[Batch]:
-    if data.count(b"\n") < limits.batch_lines:
+    ends = np.frombuffer(data, np.uint8) == ord("\n")
+    if np.count_nonzero(ends) < limits.batch_lines:
         yield Batch(source, offset, data)
         return
-    ends = np.frombuffer(data, np.uint8) == ord("\n")
     # blank lines, of which a small object may hold millions, do not count
     behind = np.flatnonzero(ends[1:] > ends[:-1]) + 2
     edges = np.unique([0, *behind[limits.batch_lines - 1 :: limits.batch_lines].tolist(), len(data)])

@@ -22,6 +22,8 @@ from pipelines.sources.base import Batch
 HASH_BYTES = 16
 
 _NEWLINE, _RETURN, _BRACE = b"\n\r{"
+_SHORT = 16
+"""Bytes of a line, on average, below which none is looked at before the blank ones are gone."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,22 @@ class Lines:
 
 def split(data: bytes) -> NDArray[np.int64]:
     """Where each line starts, and the end of the last as one more entry."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE) + 1
-    if len(data) and (len(ends) == 0 or ends[-1] != len(data)):
-        ends = np.append(ends, len(data))
-    return np.concatenate([[0], ends]).astype(np.int64)
+    return _starts(np.frombuffer(data, np.uint8) == _NEWLINE)
+
+
+def _starts(newlines: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The same, of bytes of which it is known whether they end a line."""
+    starts = np.concatenate([[0], np.flatnonzero(newlines) + 1])
+    return starts if starts[-1] == len(newlines) else np.append(starts, len(newlines))
 
 
 def lines_of(batch: Batch) -> Lines:
     """The lines of a batch, each cleared of what a shipper wrote before the event, or around it as JSON text."""
-    data, places, blank = (batch.data, batch.starts, 0) if batch.starts is not None else _without_blank(batch.data)
-    starts, pos = split(data), batch.offset + places
+    if batch.starts is None:
+        data, starts, places, blank = _without_blank(batch.data)
+    else:
+        data, starts, places, blank = batch.data, split(batch.data), batch.starts, 0
+    pos = batch.offset + places
     logged = None if batch.times_ms is None else np.asarray(batch.times_ms)
     wrapped = np.zeros(len(starts) - 1, np.bool_)
     if batch.starts is None:
@@ -87,19 +95,23 @@ def lines_of(batch: Batch) -> Lines:
     return _lightened(Lines(text, pos, sizes, digests, times, blank, wrapped, {}))
 
 
-def _without_blank(data: bytes) -> tuple[bytes, NDArray[np.int64], int]:
-    """The data without lines of no sign at all, where each line left stood, and how many went.
+def _without_blank(data: bytes) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64], int]:
+    """The data without lines of no sign at all, where each line left starts in it, where it stood, and how many went.
 
     There may be millions of them in a small object: nothing is held for each."""
-    if b"\n\n" not in data and data[:1] != b"\n":
-        return data, split(data)[:-1], 0
     view = np.frombuffer(data, np.uint8)
-    first = np.empty(len(view), np.bool_)
-    first[0] = True
-    np.equal(view[:-1], _NEWLINE, out=first[1:])
     ends = view == _NEWLINE
-    blank = first & ends
-    return view[~blank].tobytes(), np.flatnonzero(first & ~ends), int(blank.sum())
+    if np.count_nonzero(ends) * _SHORT <= len(ends):
+        starts = _starts(ends)
+        if not ends[starts[:-1]].any():
+            return data, starts, starts[:-1], 0
+    blank = ends.copy()
+    blank[1:] &= ends[:-1]
+    places = np.flatnonzero(ends[:-1] > ends[1:]) + 1
+    if not blank[0]:
+        places = np.concatenate([[0], places])
+    left = view[~blank].tobytes()
+    return left, split(left), places, int(blank.sum())
 
 
 def _lightened(lines: Lines) -> Lines:
@@ -114,7 +126,7 @@ def _lightened(lines: Lines) -> Lines:
             left_out[i] = (LINE, None)
             if light is not None:
                 texts[i] = light[0]
-                left_out[i] = (BODY if light[1] else None, sha256(line[: lines.sizes[i]]).hexdigest())
+                left_out[i] = (BODY if light[1] else None, sha256(memoryview(line)[: lines.sizes[i]]).hexdigest())
     if not left_out:
         return lines
     text = pa.concat_arrays(_exchanged(lines.text, texts)) if texts else lines.text

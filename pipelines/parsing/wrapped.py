@@ -25,8 +25,8 @@ def one_line(text: str) -> str:
 
 
 def one_line_of(line: bytes) -> bytes:
-    """The same of bytes; one character a byte, as no other character holds one of these."""
-    return one_line(line.decode("latin-1")).encode("latin-1")
+    """The same of bytes; no other character of UTF-8 holds one of these."""
+    return line.rstrip(b"\r\n").replace(b"\n", b" ")
 
 
 def likely(line: bytes) -> bool:
@@ -53,6 +53,8 @@ def unwrap(line: bytes) -> tuple[bytes, bool] | None:
                 return None
             if key in _LOOKED_AT:
                 found[key] = text[value:end]
+        # a line may take a good part of the memory: no copy outlives its use
+        del text
         if "auditID" in found:
             return None
         for key in _KEYS:

@@ -26,6 +26,7 @@ from pipelines.parsing.within import events_within
 from pipelines.sources.base import LongLine
 from pipelines.stages.aside import Aside
 from pipelines.stages.choosing import Choosing
+from pipelines.stages.one_thread import by_one_thread
 from pipelines.stages.ordinary import Ordinary
 from pipelines.stages.parts import quoted, read_parts
 from pipelines.stages.reading import Ended, Feed, Within
@@ -128,7 +129,7 @@ class Staging:
 
     def _copy(self, lines: Iterator[pa.RecordBatch]) -> None:
         path = self.folder / f"rows-{len(self._rounds)}.parquet"
-        self.engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, lines))
+        self.engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, by_one_thread(lines)))
         try:
             self.engine.execute(
                 f"COPY ({reading(self.nights)}) TO {quoted(path)} (FORMAT parquet, COMPRESSION snappy, "
