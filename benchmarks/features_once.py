@@ -39,7 +39,7 @@ def count(archive: Path, cluster: str, length: int, target: Path) -> int:
     import pyarrow.parquet as pq
 
     from features.days import count as counted
-    from pipelines.engine import engine, modest
+    from pipelines.engine import COUNTING_BYTES, engine, modest
     from pipelines.stages.features import requests_of
     from pipelines.stages.history import History, PastNight
 
@@ -51,7 +51,7 @@ def count(archive: Path, cluster: str, length: int, target: Path) -> int:
         raise RuntimeError(f"{archive}: no events of {_NIGHT}")
     with (
         engine(ParseConfig(memory_limit=MEMORY_LIMIT)) as connection,
-        modest(connection),
+        modest(connection, COUNTING_BYTES),
         requests_of(held, connection, commit, past, keep=False),
     ):
         made = counted(connection)

@@ -14,10 +14,12 @@ from pipelines.scratch import scratch
 # of each connection, also of one to the same engine; else times would be read in the machine's zone
 _SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 
-_ENOUGH_BYTES = 500_000_000
-"""In which a night is parsed and its duplicates are told."""
-_BESIDE_BYTES = 500_000_000
+_USUAL_BYTES = 1_000_000_000
+"""Of the engine and what stands beside it: half of it is enough to parse a night and to tell its duplicates."""
+READING_BYTES = 500_000_000
 """What reading and writing take beside the engine."""
+COUNTING_BYTES = 600_000_000
+"""What stands beside it while a night is counted and ranked: of long names each table holds some."""
 _AT_REST_BYTES = 64_000_000
 _THREAD_BYTES = 110_000_000
 """What one thread takes of it; more threads than fit would end in an error, not in spilling."""
@@ -62,12 +64,15 @@ def _begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def modest(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Leaves room, for a while, for what else reads and writes a night; what the user gave beyond that stays.
+def modest(connection: duckdb.DuckDBPyConnection, beside: int = READING_BYTES) -> Iterator[None]:
+    """Leaves room, for a while, for what else is made of a night; what the user gave beyond that stays.
+
+    Args:
+        beside: bytes of that.
 
     Arrow takes its memory from the system meanwhile: its own pool keeps a sixth more, and has it cleared for it."""
     given, threads = _limit(connection), _threads(connection)
-    connection.execute(f"SET memory_limit = '{max(min(given, _ENOUGH_BYTES), given - _BESIDE_BYTES)}B'")
+    connection.execute(f"SET memory_limit = '{max(min(given, _USUAL_BYTES - beside), given - beside)}B'")
     _set_threads(connection, threads)
     pool = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())

@@ -23,7 +23,7 @@ from features.matrix import counts_of, with_surprises
 from pipelines.archive import EVENTS, ITEMS, PRINCIPAL_DAYS, Archive
 from pipelines.commits import Commit
 from pipelines.decoded import Derived
-from pipelines.engine import modest
+from pipelines.engine import COUNTING_BYTES, modest
 from pipelines.errors import OrderError
 from pipelines.parsing.events import SCHEMA
 from pipelines.scratch import scratch
@@ -151,7 +151,7 @@ def features(
     if counting is not None:
         counted = counting(commit, _past_items(past))
     else:
-        with modest(engine), requests_of(archive, engine, commit, past, keep=False) as unknown:
+        with modest(engine, COUNTING_BYTES), requests_of(archive, engine, commit, past, keep=False) as unknown:
             counted = count(engine, unknown)
     earlier = past.days
     judged = surprises(counts_of(counted.days), NO_PAST if earlier is None else counts_of(earlier))

@@ -20,7 +20,7 @@ from models.rank import ranks
 from pipelines.archive import PRINCIPAL_DAYS, RANKING, Archive
 from pipelines.config import ForestConfig
 from pipelines.decoded import Derived
-from pipelines.engine import at_rest, modest
+from pipelines.engine import COUNTING_BYTES, at_rest, modest
 from pipelines.errors import OrderError
 from pipelines.ranking import table as ranking_table
 from pipelines.report.sentences import counted
@@ -70,7 +70,7 @@ def score(
     found = unchanged(archive, RANKING, night, origin)
     if found is not None:
         return found
-    with modest(engine), requests_of(archive, engine, commit, past):
+    with modest(engine, COUNTING_BYTES), requests_of(archive, engine, commit, past):
         # the forest needs the room that the counting took
         at_rest(engine)
         records = _rank(engine, days.table, past, config)
