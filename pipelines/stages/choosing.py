@@ -22,8 +22,9 @@ from pipelines.engine import at_rest
 from pipelines.parquet import ROW_GROUP
 from pipelines.parsing.events import AUTHORISED, COLUMNS, NAMES
 from pipelines.parsing.parse import EARLY
+from pipelines.stages.packed import texts
 from pipelines.stages.parts import read_parts
-from pipelines.stages.sorting import in_order, texts
+from pipelines.stages.sorting import in_order
 
 _LATE = [c for c in COLUMNS if c.late]
 _ROW = "filename, file_row_number"

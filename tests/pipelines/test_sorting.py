@@ -160,7 +160,7 @@ def test_users_by_the_hundred_thousand_take_no_memory_of_the_sort(
 def test_of_a_long_text_that_many_rows_share_few_are_written_out_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, span_bytes: int
 ) -> None:
-    monkeypatch.setattr("pipelines.stages.sorting._PIECE_BYTES", 50_000)
+    monkeypatch.setattr("pipelines.stages.packed._PIECE_BYTES", 50_000)
     rows: list[Row] = [("eve", n, f"{n:04}", "x" * 4000, "", []) for n in range(1000)]
     batch = _batch(rows, 0, packed=True, packed_lists=False)
     found = list(in_order(lambda: iter([batch]), lambda table: table, tmp_path, span_bytes))
