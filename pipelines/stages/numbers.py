@@ -38,7 +38,7 @@ class Numbers:
         return column if numbers is None else numbers.take(column.indices)
 
     def _numbers_of(self, name: str, texts: pa.Array) -> pa.Array | None:
-        known = self._known.get(name, texts.slice(0, 0))
+        known = self._known.setdefault(name, texts.slice(0, 0))
         found = pc.index_in(texts, known)
         if found.null_count:
             known = pa.concat_arrays([known, texts.filter(pc.is_null(found))])

@@ -22,6 +22,7 @@ def _batch(texts: list[str | None]) -> pa.RecordBatch:
 
 
 def _plain(batch: pa.RecordBatch) -> list[str | None]:
+    assert pa.types.is_dictionary(batch["text"].type)
     found: list[str | None] = batch["text"].to_pylist()
     return found
 
