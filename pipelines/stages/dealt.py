@@ -1,6 +1,6 @@
 """Rows dealt into spans of their order, on the disk: what stands in many rows is written as a number.
 
-tests/pipelines/test_numbers.py, test_sorting.py."""
+tests/pipelines/test_dealt.py, test_sorting.py."""
 
 from __future__ import annotations
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.dealt import Dealt
 from pipelines.stages.numbers import Numbers
 
 _TEXTS = st.lists(st.lists(st.sampled_from([None, "", "a", "b", "é", "a\x00"]), max_size=6), min_size=1, max_size=6)
@@ -48,16 +43,3 @@ def test_of_too_many_texts_none_is_numbered_from_then_on() -> None:
     assert before["text"].to_pylist() == [0, 1]
     assert [_plain(numbers.texts(one)) for one in (before, after, later)] == [["a", "b"], ["c"], ["a"]]
     assert not any(pa.types.is_int32(one["text"].type) for one in (after, later))
-
-
-@pytest.mark.parametrize("most", [1, 2, 3, 100])
-def test_rows_dealt_come_back_by_their_span_whatever_is_numbered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr("pipelines.stages.dealt.Numbers", lambda: Numbers(most))
-    dealt = Dealt(tmp_path)
-    for texts, spans in ((["a", "b", None], [1, 0, 1]), (["c", "a"], [0, 2]), (["d", "b"], [1, 1])):
-        dealt.add(_batch(list(texts)), np.array(spans))
-    found = [[text for batch in batches for text in _plain(batch)] for batches in dealt.spans()]
-    assert found == [["b", "c"], ["a", None, "d", "b"], ["a"]]
-    assert list(tmp_path.iterdir()) == []
