@@ -15,11 +15,11 @@ from pipelines.scratch import scratch
 _SESSION = "SET TimeZone = 'UTC'; SET preserve_insertion_order = false"
 
 _USUAL_BYTES = 1_000_000_000
-"""Of the engine and what stands beside it: half of it is enough to parse a night and to tell its duplicates."""
+"""Of the engine and what stands beside it. What the engine has left of it is enough: for less it spills."""
 READING_BYTES = 500_000_000
-"""What reading and writing take beside the engine."""
+"""What reading and writing a night take beside the engine."""
 COUNTING_BYTES = 600_000_000
-"""What stands beside it while a night is counted and ranked: of long names each table holds some."""
+"""What counting and ranking it take: tables of all principals and of what each of them did, as long as their names."""
 _AT_REST_BYTES = 64_000_000
 _THREAD_BYTES = 110_000_000
 """What one thread takes of it; more threads than fit would end in an error, not in spilling."""
@@ -67,10 +67,11 @@ def _begin(connection: duckdb.DuckDBPyConnection) -> None:
 def modest(connection: duckdb.DuckDBPyConnection, beside: int = READING_BYTES) -> Iterator[None]:
     """Leaves room, for a while, for what else is made of a night; what the user gave beyond that stays.
 
-    Args:
-        beside: bytes of that.
+    Arrow takes its memory from the system meanwhile: its own pool keeps a sixth more, and has it cleared for it.
 
-    Arrow takes its memory from the system meanwhile: its own pool keeps a sixth more, and has it cleared for it."""
+    Args:
+        beside: bytes to leave.
+    """
     given, threads = _limit(connection), _threads(connection)
     connection.execute(f"SET memory_limit = '{max(min(given, _USUAL_BYTES - beside), given - beside)}B'")
     _set_threads(connection, threads)

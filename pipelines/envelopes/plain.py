@@ -46,15 +46,20 @@ def lines(source: str, offset: int, head: bytes, stream: Readable, limits: Limit
 
 
 def _portions(source: str, offset: int, data: bytes, limits: Limits) -> Iterator[Batch]:
+    edges = _edges(data, limits.batch_lines)
+    for a, b in itertools.pairwise(edges):
+        yield Batch(source, offset + a, data[a:b])
+
+
+def _edges(data: bytes, most: int) -> list[int]:
+    """Where portions of so many lines begin, and the end."""
     ends = np.frombuffer(data, np.uint8) == ord("\n")
-    if np.count_nonzero(ends) < limits.batch_lines:
-        yield Batch(source, offset, data)
-        return
+    if np.count_nonzero(ends) < most:
+        return [0, len(data)]
     # blank lines, of which a small object may hold millions, do not count
     behind = np.flatnonzero(ends[1:] > ends[:-1]) + 2
-    edges = np.unique([0, *behind[limits.batch_lines - 1 :: limits.batch_lines].tolist(), len(data)])
-    for a, b in itertools.pairwise(edges.tolist()):
-        yield Batch(source, offset + a, data[a:b])
+    edges: list[int] = np.unique([0, *behind[most - 1 :: most].tolist(), len(data)]).tolist()
+    return edges
 
 
 def _skip(source: str, offset: int, start: bytes, stream: Readable, limits: Limits) -> tuple[LongLine, bytes]:

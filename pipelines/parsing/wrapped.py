@@ -62,7 +62,7 @@ def unwrap(line: bytes) -> tuple[bytes, bool] | None:
             if inner[:1] == "[" or (inner[:1] == "{" and any(name in _HOLDING for name, *_ in members(inner, 0))):
                 return inner.encode("latin-1"), False
         # what is no UTF-8 in one field would else hide the event
-        texts = [string_bytes(found[key], 0)[0] for key in _KEYS if found.get(key, "")[:1] == '"']
+        texts = [string_bytes(found.pop(key), 0)[0] for key in _KEYS if found.get(key, "")[:1] == '"']
         if texts:
             return one_line_of(next((one for one in texts if one.strip()), b"")), True
     except (ValueError, CutError):

@@ -22,7 +22,7 @@ from pipelines.engine import at_rest
 from pipelines.parquet import ROW_GROUP
 from pipelines.parsing.events import AUTHORISED, COLUMNS, NAMES
 from pipelines.parsing.parse import EARLY
-from pipelines.stages.packed import texts
+from pipelines.stages.packed import text_columns
 from pipelines.stages.parts import read_parts
 from pipelines.stages.sorting import in_order
 
@@ -185,7 +185,7 @@ def _compared(key: Sequence[str]) -> tuple[str, str]:
 
 def _of_file(path: Path, night: date, dropped: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[pa.RecordBatch]:
     """The night's wanted rows in a file, but for those dropped (their numbers in it), the texts as dictionaries."""
-    with pq.ParquetFile(path, read_dictionary=texts(pq.read_schema(path))) as file:
+    with pq.ParquetFile(path, read_dictionary=text_columns(pq.read_schema(path))) as file:
         first = 0
         for number in range(file.num_row_groups):
             group = file.metadata.row_group(number)

@@ -5,7 +5,7 @@ tests/pipelines/test_dealt.py, test_sorting.py."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.stages.numbers import Numbers
-from pipelines.stages.packed import encoded, pieces
+from pipelines.stages.packed import packed, plain_pieces
 
 
 class Dealt:
@@ -36,14 +36,14 @@ class Dealt:
         Args:
             spans: number of each row's span.
         """
-        by = np.argsort(spans, kind="stable")
-        batch = self._numbers.numbered(batch).take(pa.array(by))
-        numbers, starts = np.unique(spans[by], return_index=True)
-        for number, a, b in zip(numbers.tolist(), starts, [*starts[1:], len(batch)], strict=True):
+        order = np.argsort(spans, kind="stable")
+        batch = self._numbers.numbered(batch).take(pa.array(order))
+        present, firsts = np.unique(spans[order], return_index=True)
+        for span, a, b in zip(present.tolist(), firsts, [*firsts[1:], len(batch)], strict=True):
             # plain: with dictionaries, each piece would bear all of its batch's
-            for piece in pieces(batch.slice(a, b - a)):
+            for piece in plain_pieces(batch.slice(a, b - a)):
                 self._write(piece)
-                self._found[number].append((len(self._files) - 1, self._written))
+                self._found[span].append((len(self._files) - 1, self._written))
                 self._written += 1
 
     def _write(self, piece: pa.RecordBatch) -> None:
@@ -61,14 +61,14 @@ class Dealt:
             self._writer.close()
             self._writer = None
 
-    def spans(self) -> Iterator[list[pa.RecordBatch]]:
-        """The rows of each span, in the order of the spans; texts are dictionaries. The files are gone then."""
+    def spans(self) -> Generator[list[pa.RecordBatch]]:
+        """The rows of each span, in the order of the spans, as they were added; the files are gone then."""
         self._close()
         with ExitStack() as open_files:
             raw = [open_files.enter_context(pa.OSFile(str(path))) for path in self._files]
             files = [open_files.enter_context(pa.ipc.open_file(one)) for one in raw]
-            for number in sorted(self._found):
-                batches = (files[file].get_batch(at) for file, at in self._found[number])
-                yield [encoded(self._numbers.texts(batch)) for batch in batches]
+            for span in sorted(self._found):
+                batches = (files[file].get_batch(at) for file, at in self._found[span])
+                yield [packed(self._numbers.named(batch)) for batch in batches]
         for path in self._files:
             path.unlink()

@@ -1,4 +1,4 @@
-"""Texts of few kinds as numbers that mean the same in every batch of a night: written, read and moved as such.
+"""Texts of few kinds as numbers that mean the same in every batch of a night: written, read and moved as such. Pure.
 
 tests/pipelines/test_numbers.py."""
 
@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 
 _MOST = 4096
 """Kinds of text of a column that is numbered."""
-_BYTES = 2_000_000
-"""Of these texts."""
+_BYTES = 4_000_000
+"""Of the texts of all these columns: they stand beside each batch that is read."""
 
 
 class Numbers:
     """The texts met so far in columns that are dictionaries, by their numbers; a column with too many is left alone."""
 
-    def __init__(self, most: int = _MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = _MOST, most_bytes: int = _BYTES) -> None:
+        self._most, self._room = most, most_bytes
         self._known: dict[str, pa.Array] = {}
         self._many: set[str] = set()
 
@@ -27,33 +27,35 @@ class Numbers:
         """The batch with numbers where it had dictionaries of few texts."""
         return _with(batch, self._numbers)
 
-    def texts(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with dictionaries where it has numbers."""
-        return _with(batch, self._texts)
+    def named(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with dictionaries where it had them, whether they were numbered or not."""
+        return _with(batch, self._named)
 
     def _numbers(self, name: str, column: pa.Array) -> pa.Array:
-        if not pa.types.is_dictionary(column.type) or name in self._many:
+        if not pa.types.is_dictionary(column.type):
             return column
-        numbers = self._numbers_of(name, column.dictionary)
-        return column if numbers is None else numbers.take(column.indices)
-
-    def _numbers_of(self, name: str, texts: pa.Array) -> pa.Array | None:
-        known = self._known.setdefault(name, texts.slice(0, 0))
-        found = pc.index_in(texts, known)
+        # nothing of the batch: all of its texts would stay
+        known = self._known.setdefault(name, pa.array([], column.type.value_type))
+        if name in self._many:
+            return column
+        found = pc.index_in(column.dictionary, known)
         if found.null_count:
-            known = pa.concat_arrays([known, texts.filter(pc.is_null(found))])
-            if len(known) > self._most or known.nbytes > _BYTES:
+            more = pa.concat_arrays([known, column.dictionary.filter(pc.is_null(found))])
+            self._room -= more.nbytes - known.nbytes
+            if len(more) > self._most or self._room < 0:
+                self._room += more.nbytes - known.nbytes
                 self._many.add(name)
-                return None
-            self._known[name] = known
-            found = pc.index_in(texts, known)
-        return found
+                return column
+            self._known[name] = more
+            found = pc.index_in(column.dictionary, more)
+        return found.take(column.indices)
 
-    def _texts(self, name: str, column: pa.Array) -> pa.Array:
-        # what was met before a column had too many kinds stays numbered
-        if name not in self._known or not pa.types.is_int32(column.type):
+    def _named(self, name: str, column: pa.Array) -> pa.Array:
+        if name not in self._known:
             return column
-        return pa.DictionaryArray.from_arrays(column, self._known[name])
+        # what was met before a column had too many texts stays numbered
+        is_numbered = pa.types.is_int32(column.type)
+        return pa.DictionaryArray.from_arrays(column, self._known[name]) if is_numbered else column.dictionary_encode()
 
 
 def _with(batch: pa.RecordBatch, made: Callable[[str, pa.Array], pa.Array]) -> pa.RecordBatch:

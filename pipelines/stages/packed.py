@@ -1,4 +1,6 @@
-"""Rows with their texts as dictionaries, which are moved at little cost, and without, as they are written out."""
+"""Rows with their texts as dictionaries, which are moved at little cost, and without, as they are written out. Pure.
+
+tests/pipelines/test_sorting.py."""
 
 from __future__ import annotations
 
@@ -15,16 +17,9 @@ _PIECE_BYTES = 16_000_000
 _UNLIKE = frozenset(c.name for c in COLUMNS if c.differs)
 
 
-def texts(schema: pa.Schema) -> list[str]:
+def text_columns(schema: pa.Schema) -> list[str]:
     """The columns of text to be read as dictionaries: not ids, and texts in lists Parquet cannot always read so."""
     return [f.name for f in schema if pa.types.is_string(f.type) and f.name not in _UNLIKE]
-
-
-def encoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Texts as dictionaries, those in lists, too."""
-    names = frozenset(texts(batch.schema))
-    columns = [batch[n].dictionary_encode() if n in names else batch[n] for n in batch.schema.names]
-    return packed(pa.RecordBatch.from_arrays(columns, names=batch.schema.names))
 
 
 def packed(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -43,7 +38,7 @@ def _packed_lists(lists: pa.ListArray) -> pa.ListArray:
     )
 
 
-def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def plain_pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The rows in order, without dictionaries, so many at once as fit."""
     for a, b in runs(text_bytes(batch.columns), len(batch), _PIECE_BYTES):
         yield _plain(batch.slice(a, b - a))

@@ -54,20 +54,9 @@ class Feed:
     ended: list[Ended] = field(default_factory=list)
     again: list[NDArray[np.int64]] = field(default_factory=list)
     long: list[LongLine] = field(default_factory=list)
-    failed: BaseException | None = None
 
     def batches(self, ordinary: Ordinary, within: Within) -> Generator[pa.RecordBatch]:
-        """Lines of all objects, in order, for the engine (handed.SCHEMA); `source` is an object's index.
-
-        What fails stands in `failed`, too: the engine wraps it in an error of its own.
-        """
-        try:
-            yield from self._batches(ordinary, within)
-        except BaseException as error:
-            self.failed = error
-            raise
-
-    def _batches(self, ordinary: Ordinary, within: Within) -> Iterator[pa.RecordBatch]:
+        """Lines of all objects, in order, for the engine (handed.SCHEMA); `source` is an object's index."""
         total, done = sum(one.size for one in self.objects) or 1, 0
         for index, one in enumerate(self.objects):
             self.ended.append(Ended())

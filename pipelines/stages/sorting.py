@@ -17,7 +17,7 @@ from pipelines.parquet import ROW_GROUP
 from pipelines.parsing.events import ORDER
 from pipelines.stages.dealt import Dealt
 from pipelines.stages.keys import Keys, flat
-from pipelines.stages.packed import packed, pieces
+from pipelines.stages.packed import packed, plain_pieces
 
 _SPAN_BYTES = 64_000_000
 """Of rows held at once."""
@@ -103,7 +103,7 @@ def _sorted(batches: list[pa.RecordBatch], whole: Whole) -> Iterator[pa.RecordBa
     for start in range(0, len(order), ROW_GROUP):
         taken = table.take(pa.array(order[start : start + ROW_GROUP])).combine_chunks()
         for batch in taken.to_batches():
-            yield from pieces(batch)
+            yield from plain_pieces(batch)
 
 
 def _order(table: pa.Table) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -26,10 +26,10 @@ from pipelines.parsing.within import events_within
 from pipelines.sources.base import LongLine
 from pipelines.stages.aside import Aside
 from pipelines.stages.choosing import Choosing
-from pipelines.stages.one_thread import by_one_thread
+from pipelines.stages.made_here import made_here
 from pipelines.stages.ordinary import Ordinary
 from pipelines.stages.parts import quoted, read_parts
-from pipelines.stages.reading import Ended, Feed, Within
+from pipelines.stages.reading import Ended, Feed
 from pipelines.stages.refused import Refused, Refusing
 
 _GROUP_ROWS, _GROUP_BYTES = 30_000, 16_000_000
@@ -96,7 +96,8 @@ class Staging:
             def within(bad: Iterable[BadLine]) -> Iterator[pa.RecordBatch]:
                 return events_within(bad, self.feed.unknown, refuse)
 
-            self._read_feed(ordinary, within)
+            with closing(self.feed.batches(ordinary.take, within)) as lines:
+                self._parse(lines)
             self._files = ordinary.close()
             for line in self.feed.long:
                 refusing.add(_long(line))
@@ -107,19 +108,6 @@ class Staging:
         # what the reading has left is room for the sort
         pa.default_memory_pool().release_unused()
 
-    def _read_feed(self, ordinary: Ordinary, within: Within) -> None:
-        batches = self.feed.batches(ordinary.take, within)
-        try:
-            self._parse(batches)
-        except Exception:
-            if self.feed.failed is not None:
-                raise self.feed.failed from None
-            raise
-        finally:
-            # a thread of the engine may still be in it
-            with suppress(ValueError):
-                batches.close()
-
     def _parse(self, lines: Iterator[pa.RecordBatch]) -> None:
         aside = Aside(self.folder / "aside.arrow")
         self._copy(aside.others(lines))
@@ -129,7 +117,12 @@ class Staging:
 
     def _copy(self, lines: Iterator[pa.RecordBatch]) -> None:
         path = self.folder / f"rows-{len(self._rounds)}.parquet"
-        self.engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, by_one_thread(lines)))
+        made_here(lines, lambda handed: self._copy_to(path, handed))
+        # more may come while these are looked through
+        self._rounds.append(path)
+
+    def _copy_to(self, path: Path, lines: Iterator[pa.RecordBatch]) -> None:
+        self.engine.register("lines", pa.RecordBatchReader.from_batches(SCHEMA, lines))
         try:
             self.engine.execute(
                 f"COPY ({reading(self.nights)}) TO {quoted(path)} (FORMAT parquet, COMPRESSION snappy, "
@@ -137,8 +130,6 @@ class Staging:
             )
         finally:
             self.engine.unregister("lines")
-        # more may come while these are looked through
-        self._rounds.append(path)
 
     def _has_bad(self, rows: Path) -> bool:
         found: int = self.engine.execute(f"SELECT count(*) FROM {read_parts([rows])} WHERE night IS NULL").fetchall()[

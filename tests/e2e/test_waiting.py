@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,12 +61,14 @@ def failing(*faults: Fault) -> Iterator[tuple[str, FakeLogs]]:
         yield endpoint, fake
 
 
-def interrupting(fake: FakeLogs, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def interrupting(
+    fake: FakeLogs, at: int, monkeypatch: pytest.MonkeyPatch, operation: str = "DescribeLogGroups"
+) -> None:
     """Ctrl-C at that request."""
     answer = fake.answer
 
     def counting(*asked: Any) -> Any:
-        if fake.calls("DescribeLogGroups") == at:
+        if fake.calls(operation) == at:
             os.kill(os.getpid(), signal.SIGINT)
         return answer(*asked)
 
@@ -88,6 +91,18 @@ def test_who_interrupts_a_wait_reads_what_it_was_for(tmp_path: Path, monkeypatch
         "rest"
     )
     assert records(tmp_path / "archive")[0]["error"] in line
+
+
+def test_who_interrupts_the_reading_of_events_does_not_wait_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    throttled = Fault.refusal("ThrottlingException", operation="FilterLogEvents", times=FOR_EVER)
+    with failing(throttled) as (endpoint, fake):
+        interrupting(fake, 3, monkeypatch, "FilterLogEvents")
+        begun = time.monotonic()
+        ended = read(endpoint, tmp_path / "archive")
+    assert ended.code == 130, ended.err
+    assert time.monotonic() - begun < 20
 
 
 def test_what_came_at_last_is_no_longer_waited_for(tmp_path: Path) -> None:

@@ -56,3 +56,15 @@ def test_rows_come_back_by_their_span_whatever_is_numbered(
     found = [[text for batch in batches for text in batch["text"].to_pylist()] for batches in dealt.spans()]
     assert found == [["b", "c"], ["a", None, "d", "b"], ["a"]]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_few_texts_are_numbers_on_the_disk(tmp_path: Path) -> None:
+    dealt = Dealt(tmp_path)
+    dealt.add(_batch(["a", "b", "a"]), np.array([0, 0, 0]))
+    spans = dealt.spans()
+    (batch,) = next(spans)
+    (path,) = tmp_path.iterdir()
+    with pa.ipc.open_file(path) as file:
+        assert file.schema.field("text").type == pa.int32()
+    assert batch["text"].to_pylist() == ["a", "b", "a"]
+    spans.close()

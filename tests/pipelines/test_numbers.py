@@ -27,8 +27,8 @@ def test_texts_come_back_from_numbers_given_in_any_batch(batches: list[list[str 
     numbers = Numbers()
     kept = [numbers.numbered(_batch(texts)) for texts in batches]
     assert all(pa.types.is_int32(one["text"].type) for one in kept)
-    assert [_plain(numbers.texts(one)) for one in kept] == batches
-    assert all(one["number"].to_pylist() == list(range(len(one))) for one in map(numbers.texts, kept))
+    assert [_plain(numbers.named(one)) for one in kept] == batches
+    assert all(one["number"].to_pylist() == list(range(len(one))) for one in map(numbers.named, kept))
 
 
 def test_one_text_has_one_number_in_every_batch() -> None:
@@ -41,5 +41,23 @@ def test_of_too_many_texts_none_is_numbered_from_then_on() -> None:
     numbers = Numbers(most=2)
     before, after, later = (numbers.numbered(_batch(texts)) for texts in (["a", "b"], ["c"], ["a"]))
     assert before["text"].to_pylist() == [0, 1]
-    assert [_plain(numbers.texts(one)) for one in (before, after, later)] == [["a", "b"], ["c"], ["a"]]
+    assert [_plain(numbers.named(one)) for one in (before, after, later)] == [["a", "b"], ["c"], ["a"]]
     assert not any(pa.types.is_int32(one["text"].type) for one in (after, later))
+
+
+def test_of_texts_too_long_none_is_numbered_whatever_their_column() -> None:
+    numbers = Numbers(most_bytes=100)
+    first = numbers.numbered(_batch(["a" * 60]))
+    second = numbers.numbered(_batch(["b" * 60]))
+    assert pa.types.is_int32(first["text"].type)
+    assert not pa.types.is_int32(second["text"].type)
+    assert [_plain(numbers.named(one)) for one in (first, second)] == [["a" * 60], ["b" * 60]]
+
+
+def test_texts_of_a_batch_are_not_held_for_a_column_that_has_too_many() -> None:
+    numbers = Numbers(most=2)
+    before = pa.total_allocated_bytes()
+    batch = _batch([f"{n}" * 100_000 for n in range(9)])
+    batch = numbers.numbered(batch)
+    del batch
+    assert pa.total_allocated_bytes() - before < 10_000

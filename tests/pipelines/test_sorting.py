@@ -6,6 +6,7 @@ import itertools
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from pipelines.parsing.events import ORDER
 from pipelines.stages import keys
+from pipelines.stages.numbers import Numbers
 from pipelines.stages.sorting import in_order
 
 _TEXT = st.one_of(
@@ -56,6 +58,7 @@ def _batch(rows: list[Row], first: int, packed: bool, packed_lists: bool) -> pa.
     st.integers(1, 4000),
     st.integers(1, 40),
     st.sampled_from([(1, 1), (4, 5), (9, 9), (1 << 20, 96)]),
+    st.sampled_from([0, 1, 2, 3, 100]),
 )
 def test_rows_come_in_the_engines_order_however_many_are_held(
     tmp_path_factory: pytest.TempPathFactory,
@@ -64,6 +67,7 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
     span_bytes: int,
     sample: int,
     kept: tuple[int, int],
+    numbered: int,
 ) -> None:
     starts = itertools.accumulate((len(rows) for rows, _ in found[:-1]), initial=0)
     # lists come both ways in one night: packed by our own parts, plain from other readers
@@ -81,8 +85,10 @@ def test_rows_come_in_the_engines_order_however_many_are_held(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keys, "_NAME_BYTES", kept[0])
         patch.setattr(keys, "_TIE_BYTES", kept[1])
+        patch.setattr("pipelines.stages.dealt.Numbers", partial(Numbers, numbered))
         ordered = pa.Table.from_batches(list(in_order(once, lambda rows: rows, folder, span_bytes, sample)))
 
+    assert ordered.schema.types == _SCHEMA.types
     assert ordered.select(expected.column_names).to_pylist() == expected.to_pylist()
     rows = list(itertools.chain(*(rows for rows, _ in found)))
     assert ordered["groups"].to_pylist() == [rows[n][5] for n in ordered["number"].to_pylist()]
