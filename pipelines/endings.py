@@ -108,12 +108,18 @@ def explained(error: BaseException) -> tuple[int, str] | None:
             return Exit.USAGE, f"{said}; see '{_command(error)} --help'{quote}"
         case duckdb.OutOfMemoryException() | MemoryError():
             return Exit.TRANSIENT, f"out of memory ({_first_line(error)}); raise memory_limit under [parse]"
-        case duckdb.IOException() if os.strerror(errno.ENOSPC) in str(error):
+        case duckdb.IOException() | OSError() if _fills_scratch(error):
             where = f"{gettempdir()}, where a run keeps what it needs while it works: no space left"
             return Exit.TRANSIENT, f"{where}; free some or set TMPDIR to a larger folder, then run again"
         case duckdb.IOException() | OSError():
             return Exit.TRANSIENT, f"this machine: {_one_line(error)}; free space or mend permissions, then run again"
     return None
+
+
+def _fills_scratch(error: BaseException) -> bool:
+    """Whether the folder for what a run needs while it works is full; what is written elsewhere names its place."""
+    by_arrow = "writing bytes to file" in str(error)
+    return os.strerror(errno.ENOSPC) in str(error) and (isinstance(error, duckdb.Error) or by_arrow)
 
 
 def _command(error: click.UsageError) -> str:

@@ -16,7 +16,7 @@ from pipelines.decoded import Derived
 from pipelines.errors import DataError, EmptyNightError, OrderError, RetryError
 from pipelines.progress import Progress
 from pipelines.quarantine import home, root
-from pipelines.report.sentences import counted
+from pipelines.report.sentences import counted, skipped_line
 from pipelines.runs import Run
 from pipelines.sources.files import ENDINGS
 from pipelines.sources.opening import Asked, open_source
@@ -227,9 +227,10 @@ def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
         EmptyNightError: there are some.
     """
     if done.empty:
+        skipped = skipped_line(sum(ended.skipped for ended in done.ended.values()))
         raise EmptyNightError(
             f"--source {source}: no audit event of {archive.cluster} for {listed(done.empty)}; the source covers "
             f"{done.covers}. Check the dates (without --date or --to yesterday is meant) and that audit logging was "
             "on; nothing was archived for them"
-            + "".join(f". {notice}" for notice in (*done.notices, passed_over(source, done.ignored)) if notice)
+            + "".join(f". {notice}" for notice in (*done.notices, skipped, passed_over(source, done.ignored)) if notice)
         )

@@ -14,6 +14,7 @@ from pipelines.commits import gaps
 from pipelines.config import Config, config_hash
 from pipelines.stages.export import Exported
 from pipelines.stages.origin import code
+from pipelines.stages.reading import Ended
 from pipelines.store import ObjectStore
 
 
@@ -35,10 +36,10 @@ class Run:
 
     def exported(self, done: Exported) -> None:
         """Keep where every line of the source ended."""
-        total: dict[str, int] = {}
+        total = asdict(Ended())
         for ended in done.ended.values():
             for name, number in asdict(ended).items():
-                total[name] = total.get(name, 0) + number
+                total[name] += number
         self.export = {
             "counts": total,
             "objects": {i.name: asdict(i) | asdict(done.ended[i.name]) for i in done.inputs},

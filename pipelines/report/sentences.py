@@ -205,6 +205,11 @@ def run_line(counts: Mapping[str, int]) -> str:
     )
 
 
+def skipped_line(skipped: int) -> str | None:
+    """What was read and is no line of the audit log; None where there was nothing of it."""
+    return f"{counted(skipped, 'lines')} of other logs or of the delivery itself skipped" if skipped else None
+
+
 def coverage_line(night: Night) -> str:
     """What became of every line read for the night, and which hours its events cover, in one line."""
     it = night.coverage

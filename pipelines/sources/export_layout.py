@@ -28,6 +28,11 @@ def is_write_test(name: str) -> bool:
     return name.rpartition("/")[2] == _WRITE_TEST
 
 
+def is_exported(name: str) -> bool:
+    """Whether it is called as an export task calls what it writes."""
+    return _OBJECT.fullmatch(name) is not None
+
+
 def is_of_other_stream(name: str) -> bool:
     """Whether an object holds another log of the control plane than the audit log, as far as its name tells."""
     found = _OBJECT.fullmatch(name)

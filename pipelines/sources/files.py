@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.errors import ConfigError
 from pipelines.sources import stored
 from pipelines.sources.base import Source
-from pipelines.sources.export_layout import is_of_other_stream, is_write_test
+from pipelines.sources.export_layout import is_exported, is_of_other_stream, is_write_test
 from pipelines.sources.names import name_of_file
 
 ENDINGS = (".ndjson", ".jsonl", ".json", ".log", ".parquet")
@@ -87,7 +87,7 @@ def _select(source: str, apart_from: Path | None) -> Source:
         named = {p.resolve() for p in matches if not p.is_dir()}
     if not found:
         raise ConfigError(f"--source {source}: holds no file; expected a folder of audit logs")
-    logs = [p for p in found if p.resolve() in named or _looks_like_log(p.name)]
+    logs = [p for p in found if p.resolve() in named or _looks_like_log(p.name) or is_exported(p.as_posix())]
     if not logs:
         raise ConfigError(
             f"--source {source}: none of its {len(found)} files ends in {', '.join(ENDINGS)} "

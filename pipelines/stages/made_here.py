@@ -22,13 +22,17 @@ def made_here(made: Iterator[T], use: Callable[[Iterator[T]], None]) -> None:
     asked: SimpleQueue[bool] = SimpleQueue()
     answers: SimpleQueue[list[T]] = SimpleQueue()
     with ThreadPoolExecutor(1) as other:
-        using = other.submit(use, _handed(asked, answers))
-        using.add_done_callback(lambda _: asked.put(False))
         try:
-            while asked.get():
-                answers.put(_next(made))
+            try:
+                using = other.submit(use, _handed(asked, answers))
+                using.add_done_callback(lambda _: asked.put(False))
+                while asked.get():
+                    answers.put(_next(made))
+            finally:
+                # who still asks, or will, is told that this is the end
+                answers.put([])
         finally:
-            # who still asks, or will, is told that this is the end
+            # a second signal may have come before it was told, and nobody could end the wait for it
             answers.put([])
         using.result()
 

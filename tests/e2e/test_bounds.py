@@ -74,7 +74,7 @@ LONG_TEXTS: Mapping[str, Callable[[int], bytes]] = {
 """Requests of which a client chose a text that no other has."""
 REQUESTS = 10_000 if os.environ.get("BOUNDS") == "all" else 300
 TEXTS = list(LONG_TEXTS) if os.environ.get("BOUNDS") == "all" else ["users"]
-ALL = [*itertools.product(EVENTS, (MB, 8 * MB, 20 * MB, 60 * MB), (1, 30), (1, 8))]
+ALL = list(dict.fromkeys([*FEW, *itertools.product(EVENTS, (MB, 8 * MB, 20 * MB, 60 * MB), (1, 30), (1, 8))]))
 CASES = ALL if os.environ.get("BOUNDS") == "all" else FEW
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import date
 from pathlib import Path
 
 import pytest
+from builders import lines
 from e2e.job import auditforest, nightly, object_of, ranking_of, records
 from e2e.refusals import FIRST, SECOND, command, nothing_committed, one_log, refused
-from e2e.world import LAST, NIGHTS, ordinary, written
+from e2e.world import CLUSTER, LAST, NIGHTS, ordinary, written
 
 from pipelines.errors import Exit
 
@@ -34,6 +36,32 @@ def test_files_passed_over_are_named_by_an_empty_night_and_beside_the_results(tm
     assert ended.out.splitlines()[-2].startswith(why)
     # a glob reads what it matches
     assert "passed over" not in nightly(Path(f"{source}/audit*"), tmp_path / "archive", FIRST).out
+
+
+@pytest.mark.parametrize("stage", ["export", "nightly"])
+def test_a_source_of_nothing_to_read_is_an_empty_night(stage: str, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "aws-logs-write-test").write_text("Permission Check Successful")
+    asked = ("--cluster", CLUSTER, "--source", f"{tmp_path}/source/*", "--archive", tmp_path / "archive")
+    ended = auditforest(stage, *asked, "--date", FIRST)
+    (line,) = ended.complaints
+    assert ended.code == Exit.EMPTY
+    assert "covers no event" in line
+    assert "aws-logs-write-test passed over" in line
+
+
+def test_lines_of_other_logs_are_told_by_an_empty_night_and_beside_the_results(tmp_path: Path) -> None:
+    def stream(name: str, body: bytes) -> None:
+        (tmp_path / "task" / name).mkdir(parents=True)
+        (tmp_path / "task" / name / "000000.gz").write_bytes(gzip.compress(body))
+
+    stream("kube-apiserver-0123", b"no audit event\n" * 30)
+    told = "30 lines of other logs or of the delivery itself skipped"
+    refused(nightly(tmp_path / "task", tmp_path / "archive", FIRST), Exit.EMPTY, told)
+    stream("kube-apiserver-audit-0123", lines(ordinary(FIRST)))
+    ended = nightly(tmp_path / "task", tmp_path / "archive", FIRST)
+    assert ended.code == 0, ended.err
+    assert told in ended.out.splitlines()
 
 
 @pytest.mark.parametrize("night", ["0001-01-01", "0001-01-02"])

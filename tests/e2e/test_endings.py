@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from builders import event
 from e2e.job import auditforest, everything, nightly, records
@@ -104,9 +106,21 @@ def test_an_interruption_that_the_engine_wraps_is_still_one() -> None:
     assert found[0] == 130
 
 
-def test_a_full_folder_for_what_passes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def by_the_engine() -> None:
+    raise duckdb.IOException('Could not write file "/small/auditforest-x/1": No space left on device')
+
+
+def by_arrow() -> None:
+    with pa.OSFile("/dev/full", "wb") as file:
+        file.write(b"x" * 10_000_000)
+
+
+@pytest.mark.parametrize("made", [by_the_engine, by_arrow])
+def test_a_full_folder_for_what_passes_is_named(made: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endings, "gettempdir", lambda: "/small")
-    found = explained(duckdb.IOException('Could not write file "/small/auditforest-x/1": No space left on device'))
+    with pytest.raises((duckdb.IOException, OSError)) as caught:
+        made()
+    found = explained(caught.value)
     assert found is not None
     assert found[0] == 4
     assert found[1].startswith("/small, where a run keeps what it needs while it works: no space left;")

@@ -402,3 +402,10 @@ def test_another_log_that_is_named_outright_is_read(tmp_path: Path) -> None:
         (one,) = select(str(source)).objects
         with one.open() as reading:
             assert [b.data for b in reading.batches() if isinstance(b, Batch)] == [LOG]
+
+
+def test_what_an_export_task_wrote_is_read_from_a_folder_as_it_lies(tmp_path: Path) -> None:
+    names = ("task/kube-apiserver-audit-0123/000000.gz", "task/kube-apiserver-audit-0123/000001.gz")
+    put(tmp_path, *names, "task/aws-logs-write-test", "task/kube-apiserver-audit-0123/notes.gz", data=gz(LOG))
+    assert chosen(tmp_path) == list(names)
+    assert chosen(tmp_path / "task" / "kube-apiserver-audit-0123") == ["000000.gz", "000001.gz"]

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -112,3 +113,33 @@ def test_a_signal_is_heard_whoever_works(waits: bool) -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("where", ["submit", "add_done_callback"])
+def test_a_signal_while_the_use_begins_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    class Told(BaseException):
+        pass
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *asked: Any, **more: Any) -> Any:
+            future = super().submit(*asked, **more)
+            if where == "submit":
+                raise Told
+            monkeypatch.setattr(future, "add_done_callback", lambda _: (_ for _ in ()).throw(Told()))
+            return future
+
+    monkeypatch.setattr("pipelines.stages.made_here.ThreadPoolExecutor", Interrupted)
+    raised: list[BaseException] = []
+
+    def caught() -> None:
+        try:
+            made_here(iter(range(3)), lambda found: list(found).clear())
+        except Told as told:
+            raised.append(told)
+
+    # a daemon, or a wait without an end would be one of the tests, too
+    running = threading.Thread(target=caught, daemon=True)
+    running.start()
+    running.join(10)
+    assert not running.is_alive()
+    assert len(raised) == 1
