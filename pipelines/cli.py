@@ -22,7 +22,7 @@ from pipelines.marking.command import mark
 from pipelines.marking.list_command import marks
 from pipelines.nightly import (
     in_turn,
-    passed_over,
+    not_read,
     refuse_empty,
     run_all,
     run_export,
@@ -33,7 +33,7 @@ from pipelines.nightly import (
 from pipelines.options import options
 from pipelines.progress import complain
 from pipelines.report.markdown import night_md
-from pipelines.report.sentences import counted, coverage_line, notices, run_line, skipped_line
+from pipelines.report.sentences import counted, coverage_line, notices, run_line
 from pipelines.report.terminal import backtest_tables, ranking_table, remarks
 from pipelines.report.text import shown_name
 from pipelines.show.command import compare_command, show_command
@@ -104,7 +104,7 @@ def _of_this_run(job: Job) -> Iterator[str]:
     if export is not None:
         yield from export["notices"]
         yield f"this run: {run_line(export['counts'])}"
-        yield from filter(None, (skipped_line(export["counts"]["skipped"]), passed_over(job.source, export["ignored"])))
+        yield from not_read(job.source, export["counts"]["skipped"], export["ignored"])
 
 
 @cli.command()

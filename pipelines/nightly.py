@@ -208,7 +208,12 @@ def behind(archive: Archive, nights: Sequence[date]) -> list[date]:
     return found
 
 
-def passed_over(source: str, ignored: Sequence[str]) -> str | None:
+def not_read(source: str, skipped: int, ignored: Sequence[str]) -> Iterator[str]:
+    """What of the source was not read, and why: lines of other logs, and files of a folder."""
+    yield from filter(None, (skipped_line(skipped), _passed_over(source, ignored)))
+
+
+def _passed_over(source: str, ignored: Sequence[str]) -> str | None:
     """Which files of a folder were not read, and why; None where there is none."""
     # of objects in S3 only empty ones are passed over so
     if not ignored or source.startswith("s3://"):
@@ -227,10 +232,10 @@ def refuse_empty(done: Exported, source: str, archive: Archive) -> None:
         EmptyNightError: there are some.
     """
     if done.empty:
-        skipped = skipped_line(sum(ended.skipped for ended in done.ended.values()))
+        skipped = sum(ended.skipped for ended in done.ended.values())
         raise EmptyNightError(
             f"--source {source}: no audit event of {archive.cluster} for {listed(done.empty)}; the source covers "
             f"{done.covers}. Check the dates (without --date or --to yesterday is meant) and that audit logging was "
             "on; nothing was archived for them"
-            + "".join(f". {notice}" for notice in (*done.notices, skipped, passed_over(source, done.ignored)) if notice)
+            + "".join(f". {notice}" for notice in (*done.notices, *not_read(source, skipped, done.ignored)))
         )

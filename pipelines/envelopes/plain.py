@@ -46,8 +46,7 @@ def lines(source: str, offset: int, head: bytes, stream: Readable, limits: Limit
 
 
 def _portions(source: str, offset: int, data: bytes, limits: Limits) -> Iterator[Batch]:
-    edges = _edges(data, limits.batch_lines)
-    for a, b in itertools.pairwise(edges):
+    for a, b in itertools.pairwise(_edges(data, limits.batch_lines)):
         yield Batch(source, offset + a, data[a:b])
 
 

@@ -41,12 +41,12 @@ class Numbers:
         found = pc.index_in(column.dictionary, known)
         if found.null_count:
             more = pa.concat_arrays([known, column.dictionary.filter(pc.is_null(found))])
-            self._room -= more.nbytes - known.nbytes
-            if len(more) > self._most or self._room < 0:
-                self._room += more.nbytes - known.nbytes
+            taken = more.nbytes - known.nbytes
+            if len(more) > self._most or taken > self._room:
                 self._many.add(name)
                 return column
             self._known[name] = more
+            self._room -= taken
             found = pc.index_in(column.dictionary, more)
         return found.take(column.indices)
 
